@@ -1,0 +1,5 @@
+//! Lazy arrays.
+
+pub mod dtype;
+
+pub use dtype::Dtype;

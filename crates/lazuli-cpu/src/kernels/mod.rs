@@ -1,0 +1,1 @@
+//! Kernels over plain slices: no graph, no arrays, one file per family and path.

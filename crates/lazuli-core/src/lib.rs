@@ -1,5 +1,43 @@
-//! Lazy arrays.
+//! Lazy arrays: dtypes, shapes, the graph, evaluation, function transforms, and what a device must do.
+//!
+//! An [`Array`] is a handle to a node of a graph. Building never computes; [`eval()`] orders the graph,
+//! hands each operation to the backend of its device, and frees inputs as they die. Operations are
+//! data ([`Op`]); a backend lowers [`plan::Plan`]s of them and core knows none by name.
+//!
+//! Not chosen: eager evaluation, which cannot fuse, donate or reorder; a generic backend parameter on
+//! `Array`, which leaks into every signature; threads or streams bound to the thread that made them.
+//! The price of laziness is that an error of a value (an index out of range) shows where the value is
+//! used, not where the operation was written.
+#![deny(unsafe_code)]
 
+pub mod array;
+pub mod backend;
+pub mod buffer;
+pub mod device;
 pub mod dtype;
+pub mod element;
+pub mod error;
+pub mod eval;
+pub mod host;
+pub mod layout;
+pub mod memory;
+mod node;
+pub mod op;
+mod operators;
+pub mod ops;
+pub mod plan;
+pub mod rows;
+pub mod shape;
+pub mod transforms;
 
+pub use array::Array;
+pub use device::{Device, with_device};
 pub use dtype::Dtype;
+pub use element::Element;
+pub use error::{Error, Result};
+pub use eval::{async_eval, eval};
+pub use node::Data;
+pub use op::{Family, Op};
+pub use rows::{Role, Rows, Sequence};
+pub use shape::Shape;
+pub use transforms::{grad, jvp, value_and_grad, vjp, vmap};

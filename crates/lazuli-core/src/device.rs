@@ -1,0 +1,142 @@
+//! Devices: what is registered, which one new operations run on, and where memory lives.
+//!
+//! Core knows no backend; the facade registers them. Several devices may share one memory space: two
+//! CPU devices with different instruction sets or thread counts work on the same buffers.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+
+/// A registered device.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Device(pub(crate) u8);
+
+/// Memory that a set of devices can address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Space {
+    /// The host's memory.
+    Host,
+    /// The memory of one device.
+    Device(Device),
+}
+
+struct Registry {
+    backends: Vec<Arc<dyn Backend>>,
+    default: Device,
+}
+
+static REGISTRY: RwLock<Registry> = RwLock::new(Registry {
+    backends: Vec::new(),
+    default: Device(0),
+});
+
+static FIRST: OnceLock<fn() -> Arc<dyn Backend>> = OnceLock::new();
+
+thread_local! {
+    static SCOPED: Cell<Option<Device>> = const { Cell::new(None) };
+}
+
+/// Names the backend that becomes device 0 when the first operation runs and none is registered.
+/// Later calls change nothing.
+pub fn set_initial_backend(make: fn() -> Arc<dyn Backend>) {
+    let _ = FIRST.set(make);
+}
+
+/// Registers a backend. The first one registered is the default device.
+///
+/// # Errors
+/// [`Error::Device`] when 255 devices are registered already.
+pub fn register(backend: Arc<dyn Backend>) -> Result<Device> {
+    ensure_initial();
+    push(backend)
+}
+
+fn push(backend: Arc<dyn Backend>) -> Result<Device> {
+    let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
+    let id = u8::try_from(registry.backends.len())
+        .ok()
+        .filter(|&id| id < u8::MAX)
+        .ok_or_else(|| Error::device("register", "at most 255 devices can be registered"))?;
+    registry.backends.push(backend);
+    Ok(Device(id))
+}
+
+fn ensure_initial() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    if let Some(make) = FIRST.get() {
+        DONE.get_or_init(|| {
+            // The list was empty before the first registration, so this cannot be the 256th.
+            let _ = push(make());
+        });
+    }
+}
+
+impl Device {
+    /// The device of operations built on this thread: that of the innermost [`with_device`], else
+    /// the process's default.
+    pub fn current() -> Device {
+        SCOPED.get().unwrap_or_else(|| {
+            REGISTRY
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .default
+        })
+    }
+
+    /// Every registered device.
+    pub fn all() -> Vec<Device> {
+        ensure_initial();
+        let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
+        (0..registry.backends.len() as u8).map(Device).collect()
+    }
+
+    /// The backend that drives the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when none is registered.
+    pub fn backend(self) -> Result<Arc<dyn Backend>> {
+        ensure_initial();
+        REGISTRY
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .backends
+            .get(self.0 as usize)
+            .cloned()
+            .ok_or_else(|| {
+                Error::device(
+                    "device",
+                    "no backend is registered: use the `lazuli` crate, or call `lazuli_cpu::register()`",
+                )
+            })
+    }
+
+    /// Makes this the process's default device; returns the previous one.
+    pub fn set_default(self) -> Device {
+        let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut registry.default, self)
+    }
+}
+
+/// Runs `f` with `device` as the device of the operations that it builds on this thread.
+pub fn with_device<R>(device: Device, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Device>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SCOPED.set(self.0);
+        }
+    }
+    let _restore = Restore(SCOPED.replace(Some(device)));
+    f()
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.backend() {
+            Ok(b) => f.write_str(b.name()),
+            Err(_) => write!(f, "device {}", self.0),
+        }
+    }
+}

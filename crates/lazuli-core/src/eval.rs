@@ -1,0 +1,321 @@
+//! Evaluation: order the graph, run it, free inputs as they die.
+//!
+//! Each node is claimed when its turn comes, in topological order, so two evaluations that meet never
+//! compute twice and never wait in a circle. No lock is held while a kernel runs.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::array::Array;
+use crate::backend::{Backend, Binding, Bindings, Event};
+use crate::buffer::Buffer;
+use crate::device::{Device, Space};
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+use crate::node::{Claim, Data, Inputs, Node, Phase, Results};
+use crate::op::Op;
+use crate::ops::view::View;
+use crate::plan::{Lowered, Plan, Spec};
+
+/// Computes the values of `arrays` and waits until they are there.
+///
+/// # Errors
+/// The first error of the graph.
+pub fn eval(arrays: &[&Array]) -> Result<()> {
+    start(arrays)?;
+    for array in arrays {
+        array.known_data()?.buffer.wait()?;
+    }
+    Ok(())
+}
+
+/// Starts to compute the values of `arrays` and returns at once. Errors show when a value is used.
+pub fn async_eval(arrays: &[&Array]) {
+    static WORKER: OnceLock<Mutex<Sender<Vec<Array>>>> = OnceLock::new();
+    let on_host = |a: &&Array| match a.node().device.backend() {
+        Ok(backend) => backend.space() == Space::Host,
+        Err(_) => false,
+    };
+    if !arrays.iter().any(on_host) {
+        // Work for other devices is queued, not done, by this call.
+        let _ = start(arrays);
+        return;
+    }
+    let worker = WORKER.get_or_init(|| {
+        let (sender, jobs) = channel::<Vec<Array>>();
+        std::thread::spawn(move || {
+            for job in jobs {
+                let refs: Vec<&Array> = job.iter().collect();
+                let run = std::panic::AssertUnwindSafe(|| start(&refs));
+                // The failed nodes carry the error, or the fact of the panic.
+                let _ = std::panic::catch_unwind(run);
+            }
+        });
+        Mutex::new(sender)
+    });
+    let job = arrays.iter().map(|&a| a.clone()).collect();
+    let _ = worker
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .send(job);
+}
+
+fn start(arrays: &[&Array]) -> Result<()> {
+    let mut first_error = None;
+    for node in schedule(arrays) {
+        if let Err(error) = run(&node) {
+            first_error.get_or_insert(error);
+        }
+    }
+    for array in arrays {
+        if let Err(error) = array.known_data() {
+            return Err(first_error.unwrap_or(error));
+        }
+    }
+    Ok(())
+}
+
+/// Unevaluated nodes below `arrays`, inputs before users, without recursion.
+fn schedule(arrays: &[&Array]) -> Vec<Arc<Node>> {
+    static EPOCH: AtomicU64 = AtomicU64::new(1);
+    let epoch = EPOCH.fetch_add(1, Relaxed);
+    let mut order = Vec::new();
+    let mut stack: Vec<(Arc<Node>, bool)> = Vec::new();
+    for array in arrays.iter().rev() {
+        if array.node().results().is_none() {
+            stack.push((array.node().clone(), false));
+        }
+    }
+    while let Some((node, inputs_done)) = stack.pop() {
+        if inputs_done {
+            order.push(node);
+            continue;
+        }
+        if node.scheduled_in(epoch) {
+            continue;
+        }
+        let state = node.lock();
+        if state.phase == Phase::Done {
+            continue;
+        }
+        let pending: SmallVec<[Arc<Node>; 4]> = state
+            .inputs
+            .iter()
+            .rev()
+            .filter(|i| i.node().results().is_none())
+            .map(|i| i.node().clone())
+            .collect();
+        drop(state);
+        stack.push((node, true));
+        stack.extend(pending.into_iter().map(|n| (n, false)));
+    }
+    order
+}
+
+fn run(node: &Arc<Node>) -> Result<()> {
+    let Some(inputs) = node.claim() else {
+        return match node.wait() {
+            Ok(_) => Ok(()),
+            Err(e) => Err(e.clone()),
+        };
+    };
+    let claim = Claim(node);
+    let results = compute(node, inputs);
+    let outcome = results.as_ref().map(|_| ()).map_err(Error::clone);
+    node.publish(results);
+    drop(claim);
+    outcome
+}
+
+fn compute(node: &Node, inputs: Inputs) -> Results {
+    let values = inputs
+        .iter()
+        .map(Array::known_data)
+        .collect::<Result<SmallVec<[Data; 4]>>>()?;
+    match &node.op {
+        Op::Leaf => Err(Error::value(
+            "eval",
+            "the array stands for an operand of a trace (vmap, compile) and has no value",
+        )),
+        Op::View(view) => view_of(view, node, &inputs[0], &values[0]).map(|d| smallvec![d]),
+        _ if node.outs.iter().all(|(shape, _)| shape.elements() == 0) => empty(node),
+        op => {
+            let backend = node.device.backend()?;
+            dispatch(op, node, inputs, values, &backend)
+        }
+    }
+}
+
+fn empty(node: &Node) -> Results {
+    let buffer = Arc::new(Buffer::from_slice(&[])?);
+    let layout = Layout::default();
+    Ok(node
+        .outs
+        .iter()
+        .map(|_| Data {
+            buffer: buffer.clone(),
+            layout: layout.clone(),
+        })
+        .collect())
+}
+
+fn view_of(view: &View, node: &Node, input: &Array, value: &Data) -> Result<Data> {
+    let to = &node.outs[0].0;
+    if let Some(layout) = view.layout(&value.layout, input.shape(), to) {
+        return Ok(Data {
+            buffer: value.buffer.clone(),
+            layout,
+        });
+    }
+    // The elements have to move: a copy, seen with the new shape.
+    let copy = input.copy()?.data()?;
+    let layout = view
+        .layout(&copy.layout, input.shape(), to)
+        .ok_or_else(|| Error::shape("view", format!("{} cannot be seen as {to}", input.shape())))?;
+    Ok(Data {
+        buffer: copy.buffer,
+        layout,
+    })
+}
+
+fn dispatch(
+    op: &Op,
+    node: &Node,
+    inputs: Inputs,
+    values: SmallVec<[Data; 4]>,
+    backend: &Arc<dyn Backend>,
+) -> Results {
+    let specs: SmallVec<[Spec; 4]> = inputs
+        .iter()
+        .zip(&values)
+        .map(|(input, value)| Spec {
+            shape: input.shape().clone(),
+            dtype: input.dtype(),
+            strides: value.layout.strides.clone(),
+        })
+        .collect();
+    let lowered = lowered(op, specs, node.device, backend)?;
+    let outs = outputs(op, node, &inputs, &values, &lowered.plan, backend)?;
+    let mut bindings = Bindings {
+        inputs: SmallVec::new(),
+        outputs: SmallVec::new(),
+        workspace: None,
+    };
+    for value in values.iter().chain(&lowered.plan.captured) {
+        bindings.inputs.push(bind(value, backend)?);
+    }
+    for out in &outs {
+        bindings.outputs.push(bind(out, backend)?);
+    }
+    if lowered.plan.workspace > 0 {
+        bindings.workspace = Some(backend.allocate(lowered.plan.workspace)?);
+    }
+    // Nothing but the bindings may hold the inputs while the kernel runs, so that they are freed as
+    // soon as it is done.
+    drop((inputs, values));
+    let event = lowered.executable.enqueue(bindings)?;
+    if !matches!(event, Event::Ready) {
+        for out in &outs {
+            out.buffer.written(event.clone());
+        }
+    }
+    Ok(outs)
+}
+
+fn bind(value: &Data, backend: &Arc<dyn Backend>) -> Result<Binding> {
+    let (memory, after) = value.buffer.resident(backend)?;
+    Ok(Binding {
+        memory,
+        offset: value.layout.offset,
+        after,
+    })
+}
+
+/// Memory for the outputs: donated by an input where nobody else can see it, else new.
+fn outputs(
+    op: &Op,
+    node: &Node,
+    inputs: &Inputs,
+    values: &[Data],
+    plan: &Plan,
+    backend: &Arc<dyn Backend>,
+) -> Result<SmallVec<[Data; 1]>> {
+    let single = plan.steps.len() == 1;
+    let pairs = op
+        .family()
+        .filter(|_| single)
+        .map_or(&[][..], |f| f.in_place());
+    let mut given: SmallVec<[usize; 2]> = SmallVec::new();
+    let mut outs = SmallVec::new();
+    for (number, (shape, dtype)) in node.outs.iter().enumerate() {
+        let bytes = shape.elements() * dtype.size();
+        let donor = pairs.iter().find(|&&(out, input)| {
+            out == number
+                && !given.contains(&input)
+                && can_donate(inputs, values, input, bytes, dtype.size())
+                && values[input].buffer.is_in(backend.space())
+        });
+        let buffer = match donor {
+            Some(&(_, input)) => {
+                given.push(input);
+                let buffer = values[input].buffer.clone();
+                buffer.invalidate_outside(backend.space());
+                buffer
+            }
+            None => Arc::new(Buffer::allocate(backend, bytes)?),
+        };
+        outs.push(Data {
+            buffer,
+            layout: Layout::default(),
+        });
+    }
+    Ok(outs)
+}
+
+/// Whether node, array and buffer of an input are uniquely owned by the operation that is running,
+/// and the buffer may be written and has the right size and layout.
+fn can_donate(inputs: &Inputs, values: &[Data], at: usize, bytes: usize, size: usize) -> bool {
+    let (input, value) = (&inputs[at], &values[at]);
+    // The node holds one reference to the buffer, `values` the other.
+    Arc::strong_count(input.node()) == 1
+        && Arc::strong_count(&value.buffer) == 2
+        && !input.node().traced
+        && value.buffer.is_exclusive()
+        && value.layout == Layout::default()
+        && value.buffer.len() == bytes
+        && input.dtype().size() == size
+        && input.bytes() == bytes
+}
+
+type Key = (Device, Op, SmallVec<[Spec; 4]>);
+
+/// Entries are dropped all at once when there are this many: ragged prompts make new shapes for ever.
+const CACHED_PLANS: usize = 8192;
+
+fn lowered(
+    op: &Op,
+    specs: SmallVec<[Spec; 4]>,
+    device: Device,
+    backend: &Arc<dyn Backend>,
+) -> Result<Arc<Lowered>> {
+    static CACHE: OnceLock<Mutex<HashMap<Key, Arc<Lowered>>>> = OnceLock::new();
+    let cache = CACHE.get_or_init(Mutex::default);
+    let lock = || cache.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (device, op.clone(), specs);
+    if let Some(found) = lock().get(&key) {
+        return Ok(found.clone());
+    }
+    let plan = Arc::new(Plan::of_op(op, &key.2, &**backend)?);
+    let executable = backend.lower(plan.clone())?;
+    let made = Arc::new(Lowered { plan, executable });
+    let mut cache = lock();
+    if cache.len() >= CACHED_PLANS {
+        cache.clear();
+    }
+    cache.insert(key, made.clone());
+    Ok(made)
+}

@@ -1,0 +1,185 @@
+//! Mixture of experts: choice, products with the chosen matrices, and the weighted sum.
+//!
+//! The sum runs in ascending expert order, in `f32`, by the row's owner: no atomics, so a row's bits do
+//! not depend on who else chose its experts. Shazeer and others, 2017 (arXiv 1701.06538).
+
+use smallvec::smallvec;
+
+use crate::array::Array;
+use crate::dtype::Dtype;
+use crate::error::{Error, Result};
+use crate::op::{Family, Outs};
+use crate::ops::quantized::{Affine, QuantizedArray};
+
+/// `logits [t, e]` to the `k` best experts `[t, k]` (`uint32`) and their softmax weights (`f32`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Route {
+    /// Experts per token.
+    pub k: u32,
+    /// Whether the chosen weights are scaled to sum to 1.
+    pub normalize: bool,
+}
+
+impl Family for Route {
+    fn name(&self) -> &'static str {
+        "route"
+    }
+
+    fn infer(&self, inputs: &[Array]) -> Result<Outs> {
+        let x = &inputs[0];
+        let k = self.k as usize;
+        if x.rank() != 2 || !x.dtype().is_float() || k == 0 || k > x.dim(1) {
+            return Err(Error::shape(
+                "route",
+                format!("{x:?} has no {k} experts per row"),
+            ));
+        }
+        let shape = x.shape().with(1, k);
+        Ok(smallvec![(shape.clone(), Dtype::U32), (shape, Dtype::F32)])
+    }
+}
+
+/// `x [t, k]` or `[t, s, k]`, expert ids `[t, s]`, matrices `[e, n, k]` to `[t, s, n]`: each row times
+/// the transpose of its expert's matrix.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GatherMatmul {
+    /// Format of the matrices; none: floats.
+    pub affine: Option<Affine>,
+}
+
+impl Family for GatherMatmul {
+    fn name(&self) -> &'static str {
+        "gather_matmul"
+    }
+
+    fn infer(&self, inputs: &[Array]) -> Result<Outs> {
+        let (x, ids) = (&inputs[0], &inputs[1]);
+        let w = match self.affine {
+            Some(affine) => affine.unpacked("gather_matmul", &inputs[2..])?,
+            None => inputs[2].shape().clone(),
+        };
+        let fits = w.len() == 3
+            && ids.rank() == 2
+            && ids.dtype() == Dtype::U32
+            && x.dtype().is_float()
+            && (self.affine.is_some() || inputs[2].dtype().is_float())
+            && (x.rank() == 2 || (x.rank() == 3 && x.dim(1) == ids.dim(1)))
+            && x.dim(0) == ids.dim(0)
+            && x.dim(x.rank() - 1) == w[2];
+        if !fits {
+            return Err(Error::shape(
+                "gather_matmul",
+                format!("x {x:?}, ids {ids:?} and matrices {w} do not fit"),
+            ));
+        }
+        Ok(smallvec![(ids.shape().insert(2, w[1]), x.dtype())])
+    }
+
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some((|| {
+            let (x, ids) = (&inputs[0], &inputs[1]);
+            let picked = match self.affine {
+                Some(affine) => QuantizedArray {
+                    affine,
+                    packed: inputs[2].clone(),
+                    scales: inputs[3].clone(),
+                    biases: inputs[4].clone(),
+                }
+                .take(ids)?
+                .dequantize(Dtype::F32)?,
+                None => inputs[2].take(ids, 0)?.astype(Dtype::F32)?,
+            };
+            let rows = if x.rank() == 2 {
+                x.expand_dims(1)?
+            } else {
+                x.clone()
+            };
+            let rows = rows.astype(Dtype::F32)?.expand_dims(2)?;
+            let y = rows.matmul(&picked.matrix_transpose()?)?;
+            let y = y.reshape(ids.shape().insert(2, picked.dim(2)))?;
+            Ok(vec![y.astype(x.dtype())?])
+        })())
+    }
+}
+
+/// `y [t, s, d]`, ids `[t, s]`, weights `[t, s]` (`f32`) to `[t, d]`: the weighted sum.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Combine;
+
+impl Family for Combine {
+    fn name(&self) -> &'static str {
+        "combine"
+    }
+
+    fn infer(&self, inputs: &[Array]) -> Result<Outs> {
+        let (y, ids, weights) = (&inputs[0], &inputs[1], &inputs[2]);
+        let fits = y.rank() == 3
+            && y.dtype().is_float()
+            && y.shape()[..2] == ids.shape()[..]
+            && ids.shape() == weights.shape()
+            && ids.dtype() == Dtype::U32
+            && weights.dtype() == Dtype::F32;
+        if !fits {
+            return Err(Error::shape(
+                "combine",
+                format!("y {y:?}, ids {ids:?} and weights {weights:?} do not fit"),
+            ));
+        }
+        Ok(smallvec![(y.shape().without(1), y.dtype())])
+    }
+
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some((|| {
+            let y = inputs[0].astype(Dtype::F32)?;
+            let sum = y.multiply(&inputs[2].expand_dims(2)?)?.sum(&[1], false)?;
+            Ok(vec![sum.astype(inputs[0].dtype())?])
+        })())
+    }
+}
+
+impl Array {
+    /// The `k` best of the experts that `self [t, e]` scores, ties to the lower id: ids `[t, k]` and
+    /// softmax weights `[t, k]` (`f32`), scaled to sum to 1 if `normalize`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when there are fewer than `k` experts.
+    pub fn route(&self, k: usize, normalize: bool) -> Result<(Array, Array)> {
+        let op = Route {
+            k: k as u32,
+            normalize,
+        };
+        match <[Array; 2]>::try_from(Array::outputs_of(op, &[self])?) {
+            Ok([ids, weights]) => Ok((ids, weights)),
+            Err(_) => Err(Error::value("route", "the operation has two outputs")),
+        }
+    }
+
+    /// Each row of `self` (`[t, k]`, or `[t, s, k]` with a row per choice) times the transpose of the
+    /// matrices `w [e, n, k]` that `ids [t, s]` names: `[t, s, n]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the operands do not fit.
+    pub fn gather_matmul(&self, ids: &Array, w: &Array) -> Result<Array> {
+        Array::from_op(GatherMatmul { affine: None }, &[self, ids, w])
+    }
+
+    /// [`Array::gather_matmul`] with quantized matrices.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the operands do not fit.
+    pub fn gather_quantized_matmul(&self, ids: &Array, w: &QuantizedArray) -> Result<Array> {
+        let op = GatherMatmul {
+            affine: Some(w.affine),
+        };
+        Array::from_op(op, &[self, ids, &w.packed, &w.scales, &w.biases])
+    }
+
+    /// The sum of `self [t, s, d]` over its choices, weighted by `weights [t, s]`, in ascending order
+    /// of the expert `ids [t, s]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the operands do not fit.
+    pub fn combine(&self, ids: &Array, weights: &Array) -> Result<Array> {
+        Array::from_op(Combine, &[self, ids, weights])
+    }
+}

@@ -1,0 +1,386 @@
+//! Plans: a graph with its shapes fixed and its memory assigned, ready for a backend to lower.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::backend::Backend;
+use crate::dtype::Dtype;
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+use crate::node::Data;
+use crate::op::Op;
+use crate::ops::copy::Copy;
+use crate::shape::{Shape, Strides};
+
+/// What a kernel needs to know of an operand before it runs.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Spec {
+    /// Dimensions.
+    pub shape: Shape,
+    /// Element type.
+    pub dtype: Dtype,
+    /// Strides in elements; none: row-major.
+    pub strides: Option<Box<Strides>>,
+}
+
+impl Spec {
+    /// A row-major operand.
+    pub fn contiguous(shape: Shape, dtype: Dtype) -> Spec {
+        Spec {
+            shape,
+            dtype,
+            strides: None,
+        }
+    }
+
+    /// Bytes of a row-major operand.
+    pub fn bytes(&self) -> usize {
+        self.shape.elements() * self.dtype.size()
+    }
+}
+
+/// Where a value lives while the plan runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// In the plan's input of this number.
+    Input(usize),
+    /// In the plan's output of this number.
+    Output(usize),
+    /// In the workspace, at this byte.
+    Workspace(usize),
+}
+
+/// A value of a plan: an operand or result of its steps.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// Shape, dtype and strides.
+    pub spec: Spec,
+    /// Which memory it lives in.
+    pub place: Place,
+    /// First element, counted from the start of that memory (from the binding's offset for an input).
+    pub offset: usize,
+}
+
+/// One kernel of a plan.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The operation; never a view.
+    pub op: Op,
+    /// Its operands, as positions in [`Plan::values`].
+    pub inputs: SmallVec<[usize; 4]>,
+    /// Its results.
+    pub outputs: SmallVec<[usize; 2]>,
+}
+
+/// A lowered-to-be computation. Steps run in order.
+#[derive(Clone, Default)]
+pub struct Plan {
+    /// Every value.
+    pub values: Vec<Value>,
+    /// The operands: first those that the caller binds, then those of [`Plan::captured`].
+    pub inputs: Vec<Spec>,
+    /// Values that the graph captured.
+    pub captured: Vec<Data>,
+    /// The results that the caller binds memory for; row-major.
+    pub outputs: Vec<Spec>,
+    /// The kernels.
+    pub steps: Vec<Step>,
+    /// Bytes of workspace.
+    pub workspace: usize,
+}
+
+static DECOMPOSED: AtomicUsize = AtomicUsize::new(0);
+
+/// How often an operation without a kernel was decomposed when lowered, since the start. A test that
+/// claims a kernel asserts that this did not move.
+pub fn decomposed() -> usize {
+    DECOMPOSED.load(Relaxed)
+}
+
+impl Plan {
+    /// The plan of one operation, decomposed where `backend` has no kernel.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] when there is neither a kernel nor a decomposition.
+    pub fn of_op(op: &Op, inputs: &[Spec], backend: &dyn Backend) -> Result<Plan> {
+        let operands: Vec<Array> = inputs
+            .iter()
+            .map(|s| Array::placeholder(s.shape.clone(), s.dtype))
+            .collect();
+        let refs: Vec<&Array> = operands.iter().collect();
+        let results = Array::outputs_of(op.clone(), &refs)?;
+        let mut builder = Builder::new(backend);
+        builder.operands(&operands, inputs);
+        builder.finish(&results)
+    }
+}
+
+/// Turns a traced graph into a plan.
+struct Builder<'a> {
+    backend: &'a dyn Backend,
+    plan: Plan,
+    /// For each value, the value whose memory it lives in: itself, or what it is a view of.
+    roots: Vec<usize>,
+    known: HashMap<(usize, u32), usize>,
+    // Arrays whose addresses are keys of `known` must live as long as it does.
+    alive: Vec<Array>,
+}
+
+/// Workspace values get their byte when all steps are known.
+const UNPLACED: Place = Place::Workspace(usize::MAX);
+
+impl<'a> Builder<'a> {
+    fn new(backend: &'a dyn Backend) -> Builder<'a> {
+        Builder {
+            backend,
+            plan: Plan::default(),
+            roots: Vec::new(),
+            known: HashMap::new(),
+            alive: Vec::new(),
+        }
+    }
+
+    fn operands(&mut self, arrays: &[Array], specs: &[Spec]) {
+        for (number, (array, spec)) in arrays.iter().zip(specs).enumerate() {
+            self.plan.inputs.push(spec.clone());
+            let id = self.value(spec.clone(), Place::Input(number), 0);
+            self.known.insert(array.key(), id);
+            self.alive.push(array.clone());
+        }
+    }
+
+    fn value(&mut self, spec: Spec, place: Place, offset: usize) -> usize {
+        self.plan.values.push(Value {
+            spec,
+            place,
+            offset,
+        });
+        let id = self.plan.values.len() - 1;
+        self.roots.push(id);
+        id
+    }
+
+    /// Adds the steps that compute `results`, in topological order, without recursing over the graph.
+    fn visit(&mut self, results: &[Array]) -> Result<()> {
+        let mut stack: Vec<(Array, bool)> = results.iter().map(|r| (r.clone(), false)).collect();
+        while let Some((array, inputs_known)) = stack.pop() {
+            if self.known.contains_key(&array.key()) {
+                continue;
+            }
+            let inputs = array.node().inputs();
+            if inputs_known {
+                self.emit(&array, &inputs)?;
+                continue;
+            }
+            if matches!(array.op(), Op::Leaf) {
+                self.captured(&array)?;
+                continue;
+            }
+            stack.push((array, true));
+            stack.extend(inputs.into_iter().map(|i| (i, false)));
+        }
+        Ok(())
+    }
+
+    /// An array that the graph captured: a further input, bound by reference at each run.
+    fn captured(&mut self, array: &Array) -> Result<()> {
+        let data = match array.node().results() {
+            Some(_) => array.known_data()?,
+            None => {
+                return Err(Error::unsupported(
+                    "plan",
+                    format!("{array:?} has no value and is not an operand of the trace"),
+                ));
+            }
+        };
+        let spec = Spec {
+            shape: array.shape().clone(),
+            dtype: array.dtype(),
+            strides: data.layout.strides.clone(),
+        };
+        let id = self.value(spec.clone(), Place::Input(self.plan.inputs.len()), 0);
+        self.plan.inputs.push(spec);
+        self.plan.captured.push(data);
+        self.known.insert(array.key(), id);
+        self.alive.push(array.clone());
+        Ok(())
+    }
+
+    fn emit(&mut self, array: &Array, inputs: &[Array]) -> Result<()> {
+        let ids: SmallVec<[usize; 4]> = inputs.iter().map(|i| self.known[&i.key()]).collect();
+        self.alive.push(array.clone());
+        if let Op::View(view) = array.op() {
+            let id = self.view(view, ids[0], array);
+            self.known.insert(array.key(), id);
+            return Ok(());
+        }
+        let siblings = array.siblings();
+        let specs: Vec<Spec> = ids
+            .iter()
+            .map(|&i| self.plan.values[i].spec.clone())
+            .collect();
+        let outs: Vec<Spec> = siblings
+            .iter()
+            .map(|s| Spec::contiguous(s.shape().clone(), s.dtype()))
+            .collect();
+        if self.backend.supports(array.op(), &specs, &outs) {
+            let outputs = outs
+                .into_iter()
+                .map(|s| self.value(s, UNPLACED, 0))
+                .collect();
+            self.push_step(array.op().clone(), ids, outputs, &siblings);
+            return Ok(());
+        }
+        let parts = array
+            .op()
+            .family()
+            .and_then(|f| f.decompose(inputs))
+            .ok_or_else(|| {
+                Error::unsupported(
+                    array.op().name(),
+                    format!("{} has no kernel for {specs:?}", self.backend.name()),
+                )
+            })??;
+        DECOMPOSED.fetch_add(1, Relaxed);
+        self.visit(&parts)?;
+        for (sibling, part) in siblings.iter().zip(&parts) {
+            let id = self.known[&part.key()];
+            self.known.insert(sibling.key(), id);
+        }
+        self.alive.extend(parts);
+        Ok(())
+    }
+
+    fn push_step(
+        &mut self,
+        op: Op,
+        inputs: SmallVec<[usize; 4]>,
+        outputs: SmallVec<[usize; 2]>,
+        siblings: &[Array],
+    ) {
+        for (sibling, &id) in siblings.iter().zip(&outputs) {
+            self.known.insert(sibling.key(), id);
+        }
+        self.plan.steps.push(Step {
+            op,
+            inputs,
+            outputs,
+        });
+    }
+
+    fn view(&mut self, view: &crate::ops::view::View, from: usize, to: &Array) -> usize {
+        let source = self.plan.values[from].clone();
+        let layout = Layout {
+            offset: source.offset,
+            strides: source.spec.strides.clone(),
+        };
+        match view.layout(&layout, &source.spec.shape, to.shape()) {
+            Some(layout) => {
+                let spec = Spec {
+                    shape: to.shape().clone(),
+                    dtype: to.dtype(),
+                    strides: layout.strides,
+                };
+                let id = self.value(spec, source.place, layout.offset);
+                self.roots[id] = self.roots[from];
+                id
+            }
+            None => {
+                let id = self.copied(from);
+                self.view(view, id, to)
+            }
+        }
+    }
+
+    fn copied(&mut self, from: usize) -> usize {
+        let spec = self.plan.values[from].spec.clone();
+        let spec = Spec::contiguous(spec.shape, spec.dtype);
+        let id = self.value(spec, UNPLACED, 0);
+        self.plan.steps.push(Step {
+            op: Copy.into(),
+            inputs: SmallVec::from_slice(&[from]),
+            outputs: SmallVec::from_slice(&[id]),
+        });
+        id
+    }
+
+    fn finish(mut self, results: &[Array]) -> Result<Plan> {
+        self.visit(results)?;
+        let mut taken = Vec::new();
+        for (number, result) in results.iter().enumerate() {
+            let id = self.known[&result.key()];
+            let whole = self.plan.values[id].place == UNPLACED
+                && self.roots[id] == id
+                && !taken.contains(&id);
+            let id = if whole { id } else { self.copied(id) };
+            taken.push(id);
+            self.plan.outputs.push(self.plan.values[id].spec.clone());
+            self.place_output(id, number);
+        }
+        self.assign();
+        Ok(self.plan)
+    }
+
+    /// Moves a workspace value and its aliases into an output.
+    fn place_output(&mut self, id: usize, number: usize) {
+        for other in 0..self.plan.values.len() {
+            if self.roots[other] == id {
+                self.plan.values[other].place = Place::Output(number);
+            }
+        }
+    }
+
+    /// Gives workspace values their bytes: first fit over the steps in which each is alive.
+    fn assign(&mut self) {
+        let count = self.plan.values.len();
+        let roots = &self.roots;
+        let mut born = vec![usize::MAX; count];
+        let mut dies = vec![0; count];
+        for (at, step) in self.plan.steps.iter().enumerate() {
+            for &id in &step.outputs {
+                born[roots[id]] = born[roots[id]].min(at);
+                dies[roots[id]] = dies[roots[id]].max(at);
+            }
+            for &id in &step.inputs {
+                dies[roots[id]] = dies[roots[id]].max(at);
+            }
+        }
+        let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new(); // start, end, born, dies
+        let mut order: Vec<usize> = (0..count)
+            .filter(|&id| roots[id] == id && self.plan.values[id].place == UNPLACED)
+            .collect();
+        order.sort_by_key(|&id| born[id]);
+        for id in order {
+            let size = self.plan.values[id].spec.bytes().next_multiple_of(64);
+            let mut at = 0;
+            let mut live: Vec<_> = placed
+                .iter()
+                .filter(|p| p.2 <= dies[id] && born[id] <= p.3)
+                .map(|p| (p.0, p.1))
+                .collect();
+            live.sort_unstable();
+            for (start, end) in live {
+                if start >= at + size {
+                    break;
+                }
+                at = at.max(end);
+            }
+            placed.push((at, at + size, born[id], dies[id]));
+            self.plan.workspace = self.plan.workspace.max(at + size);
+            self.plan.values[id].place = Place::Workspace(at);
+        }
+        for id in 0..count {
+            self.plan.values[id].place = self.plan.values[roots[id]].place;
+        }
+    }
+}
+
+/// A plan with its executable, as evaluation caches them.
+pub(crate) struct Lowered {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) executable: Arc<dyn crate::backend::Executable>,
+}

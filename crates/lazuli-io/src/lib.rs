@@ -14,6 +14,7 @@ mod mmap;
 pub mod model_folder;
 pub mod npy;
 pub mod safetensors;
+mod size;
 mod staging;
 
 pub use error::{Error, Result};

@@ -174,6 +174,13 @@ impl From<&'static [u8]> for Bytes {
     }
 }
 
+/// What `include_bytes!` gives.
+impl<const N: usize> From<&'static [u8; N]> for Bytes {
+    fn from(bytes: &'static [u8; N]) -> Bytes {
+        Bytes::from(&bytes[..])
+    }
+}
+
 impl fmt::Debug for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match self.source {
@@ -235,6 +242,6 @@ mod tests {
         assert!(Bytes::map(&path).unwrap().is_empty());
         let message = Bytes::map(folder.path()).unwrap_err().to_string();
         assert!(message.ends_with("not a regular file"), "{message}");
-        assert!(!Bytes::from(&b"abc"[..]).is_mapped());
+        assert!(!Bytes::from(b"abc").is_mapped());
     }
 }

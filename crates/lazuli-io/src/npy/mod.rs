@@ -14,7 +14,7 @@ use lazuli_core::Dtype;
 
 use crate::error::{Error, Result, sizes};
 use crate::mmap::Bytes;
-use crate::safetensors::byte_size;
+use crate::size::byte_size;
 use crate::staging::Staging;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -38,8 +38,7 @@ pub struct Npy {
 /// Opens a npy file; its elements stay in the file until they are read.
 ///
 /// # Errors
-/// [`Error::Malformed`] when the file is not npy or holds what no dtype is, [`Error::Incomplete`] when
-/// it is short, [`Error::Io`].
+/// [`Error::Malformed`] when the file is not npy, is short, or holds what no dtype is; [`Error::Io`].
 pub fn open(path: impl AsRef<Path>) -> Result<Npy> {
     let path = path.as_ref();
     read(Bytes::map(path)?, &path.display().to_string())
@@ -70,8 +69,9 @@ pub fn read(content: impl Into<Bytes>, file: &str) -> Result<Npy> {
     let end = start.checked_add(size).ok_or_else(too_large)?;
     let Some(bytes) = content.slice(start..end) else {
         let (wanted, has) = sizes(size as u64, (content.len() - start) as u64);
-        let reason = format!("header says {wanted} of elements, the file has {has}");
-        return Err(Error::incomplete(file, reason));
+        let reason =
+            format!("header says {wanted} of elements, the file has {has}: the file is cut short");
+        return Err(Error::malformed(file, reason));
     };
     let bytes = match element.swap {
         Some(width) => Bytes::from(swapped(&bytes, width)),
@@ -90,7 +90,12 @@ fn split<'a>(content: &'a [u8], file: &str) -> Result<(&'a str, usize)> {
     let Some(rest) = content.strip_prefix(MAGIC) else {
         return Err(Error::malformed(file, "this is not a npy file"));
     };
-    let short = || Error::incomplete(file, "the file ends within its header");
+    let short = || {
+        Error::malformed(
+            file,
+            "the file ends within its header: the file is cut short",
+        )
+    };
     let (&[major, minor], rest) = rest.split_first_chunk::<2>().ok_or_else(short)?;
     let (length, rest) = match (major, minor) {
         (1, 0) => {

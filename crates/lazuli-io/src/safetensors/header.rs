@@ -11,8 +11,9 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
-use super::{ELEMENTS, LONGEST_HEADER, METADATA, MOST_DIMENSIONS, byte_size};
+use super::{ELEMENTS, LONGEST_HEADER, METADATA, MOST_DIMENSIONS};
 use crate::error::{Error, Result, one_line, sizes};
+use crate::size::byte_size;
 use lazuli_core::Dtype;
 
 /// A checked header: every range lies inside the file, and no two overlap.

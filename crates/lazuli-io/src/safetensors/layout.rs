@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use lazuli_core::Dtype;
 use serde_json::{Map, Value, json};
 
-use super::{LONGEST_HEADER, METADATA, byte_size, stored_name};
+use super::{LONGEST_HEADER, METADATA, stored_name};
 use crate::error::{Error, Result};
+use crate::size::byte_size;
 
 /// What every tensor's place is a multiple of when its size is: a cache line, and a vector register.
 const ALIGNMENT: usize = 64;

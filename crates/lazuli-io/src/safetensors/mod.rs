@@ -7,6 +7,27 @@
 //! Reading ([`Checkpoint`]) accepts what loads safely, gaps between tensors included. Writing
 //! ([`Writer`]) produces what every reader accepts and what kernels like: no gaps, and each tensor
 //! at a multiple of its element's size, of 64 bytes wherever its own size allows.
+//!
+//! ```
+//! use lazuli_core::Dtype;
+//! use lazuli_io::Staging;
+//! use lazuli_io::safetensors::{Checkpoint, Options, TensorSpec, Writer};
+//!
+//! # let root = tempfile::tempdir()?;
+//! # let folder = root.path().join("model");
+//! let staging = Staging::folder(&folder)?;
+//! let specs = [TensorSpec::new("w", Dtype::U8, [2, 2])];
+//! let mut writer = Writer::folder(staging.path(), &specs, &Options::default())?;
+//! writer.write("w", &[1, 2, 3, 4])?;
+//! writer.finish()?;
+//! staging.write("config.json", b"{}")?;
+//! staging.commit()?;
+//!
+//! let checkpoint = Checkpoint::open(&folder)?;
+//! let w = checkpoint.get("w").expect("it was written");
+//! assert_eq!((w.dtype, &w.shape[..], &w.bytes[..]), (Dtype::U8, &[2, 2][..], &[1, 2, 3, 4][..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod checkpoint;
 mod header;
@@ -24,7 +45,7 @@ use lazuli_core::Dtype;
 /// is really other bytes does not.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// More dimensions than any array has; a bound on what a header can make us hold.
+/// More dimensions than any array has.
 const MOST_DIMENSIONS: usize = 64;
 
 /// The entry of a header that is not a tensor.
@@ -74,20 +95,6 @@ const fn stored_name(dtype: Dtype) -> &'static str {
     }
 }
 
-/// Bytes of a C-order array; none when they cannot be counted.
-///
-/// Multiplied without the zeros, so that a shape such as `[0, 2^63, 2^63]` is refused like any other
-/// whose other dimensions no program can multiply.
-pub(crate) fn byte_size(dtype: Dtype, shape: &[usize]) -> Option<usize> {
-    let nonzero = shape
-        .iter()
-        .filter(|&&n| n != 0)
-        .try_fold(dtype.size(), |bytes, &n| bytes.checked_mul(n))?;
-    // A slice may not be longer than `isize::MAX` bytes.
-    isize::try_from(nonzero).ok()?;
-    Some(if shape.contains(&0) { 0 } else { nonzero })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,14 +107,5 @@ mod tests {
             let found: Vec<_> = ELEMENTS.iter().filter(|(n, _)| *n == name).collect();
             assert_eq!(found, [&(name, dtype)]);
         }
-    }
-
-    #[test]
-    fn sizes_that_overflow_are_none() {
-        assert_eq!(byte_size(Dtype::F32, &[]), Some(4));
-        assert_eq!(byte_size(Dtype::F32, &[3, 0, 5]), Some(0));
-        assert_eq!(byte_size(Dtype::F32, &[usize::MAX, 2]), None);
-        assert_eq!(byte_size(Dtype::F32, &[usize::MAX, 0]), None);
-        assert_eq!(byte_size(Dtype::U8, &[usize::MAX]), None);
     }
 }

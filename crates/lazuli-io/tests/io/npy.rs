@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::counted;
 
-const RESUME: &str = "the download is incomplete; run the command again to resume it";
+const SHORT: &str = "the file is cut short";
 
 fn file(version: [u8; 2], header: &str, elements: &[u8]) -> Vec<u8> {
     let mut file = b"\x93NUMPY".to_vec();
@@ -38,12 +38,12 @@ fn each_malformed_file_has_its_message() {
     for cut in [6, 7, 8, 9, 10, whole.len() - 1] {
         assert_eq!(
             message(whole[..cut].to_vec()),
-            format!("x.npy: the file ends within its header: {RESUME}")
+            format!("x.npy: the file ends within its header: {SHORT}")
         );
     }
     assert_eq!(
         message(file([2, 0], BYTES, &[1, 2, 3])),
-        format!("x.npy: header says 4 bytes of elements, the file has 3 bytes: {RESUME}")
+        format!("x.npy: header says 4 bytes of elements, the file has 3 bytes: {SHORT}")
     );
     assert_eq!(
         message(file([3, 0], "{'descr': 1}", &[])),

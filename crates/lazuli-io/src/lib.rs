@@ -1,1 +1,28 @@
-//! Lazuli: io.
+//! Files of tensors: safetensors and npy, memory maps, and where a model's folder is.
+//!
+//! This crate deals in names, dtypes, shapes and byte ranges; it knows no arrays, so that parsing
+//! can be tested and fuzzed without a device, and so that the layer above decides what is copied,
+//! moved to a device, or used where it lies. Everything read is outside bytes: each size and offset
+//! is checked before it is used, and a file that is wrong gives a one-line [`Error`].
+//!
+//! Not chosen: the `safetensors` crate, whose writer wants every tensor in memory at once and
+//! refuses to say which tensor is wrong. The cost is a header parser of our own, which is fuzzed.
+#![deny(unsafe_code)]
+
+mod error;
+mod mmap;
+pub mod model_folder;
+pub mod npy;
+pub mod safetensors;
+mod size;
+mod staging;
+
+pub use error::{Error, Result};
+pub use mmap::{Advice, Bytes};
+pub use staging::Staging;
+
+// Both formats store little-endian elements, and `Bytes` hands them out as they are.
+const _: () = assert!(
+    cfg!(target_endian = "little"),
+    "lazuli-io needs a little-endian target"
+);

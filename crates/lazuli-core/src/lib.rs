@@ -1,5 +1,6 @@
 //! Lazy arrays.
 
 pub mod dtype;
+pub mod random;
 
 pub use dtype::Dtype;

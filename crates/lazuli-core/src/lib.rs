@@ -26,6 +26,7 @@ pub mod op;
 mod operators;
 pub mod ops;
 pub mod plan;
+pub mod random;
 pub mod rows;
 pub mod shape;
 pub mod transforms;

@@ -1,1 +1,4 @@
-//! Lazuli: lm.
+//! The language-model engine.
+
+pub mod sample;
+pub mod text;

@@ -1,1 +1,3 @@
 //! Lazuli: lm.
+
+pub mod config;

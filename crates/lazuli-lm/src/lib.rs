@@ -1,4 +1,5 @@
 //! The language-model engine.
 
+pub mod config;
 pub mod sample;
 pub mod text;

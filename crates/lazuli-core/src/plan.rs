@@ -227,14 +227,57 @@ impl<'a> Builder<'a> {
             .iter()
             .map(|s| Spec::contiguous(s.shape().clone(), s.dtype()))
             .collect();
-        if self.backend.supports(array.op(), &specs, &outs) {
-            let outputs = outs
-                .into_iter()
-                .map(|s| self.value(s, UNPLACED, 0))
-                .collect();
-            self.push_step(array.op().clone(), ids, outputs, &siblings);
-            return Ok(());
+        let ids = match self.kernel_operands(array.op(), &ids, &specs, &outs) {
+            Some(ids) => ids,
+            None => return self.decompose(array, inputs, &siblings, &specs),
+        };
+        let outputs: SmallVec<[usize; 2]> = outs
+            .into_iter()
+            .map(|s| self.value(s, UNPLACED, 0))
+            .collect();
+        for (sibling, &id) in siblings.iter().zip(&outputs) {
+            self.known.insert(sibling.key(), id);
         }
+        self.plan.steps.push(Step {
+            op: array.op().clone(),
+            inputs: ids,
+            outputs,
+        });
+        Ok(())
+    }
+
+    /// The operands as a kernel of the backend takes them: as they are, or copied to row-major order;
+    /// none if there is no kernel.
+    fn kernel_operands(
+        &mut self,
+        op: &Op,
+        ids: &[usize],
+        specs: &[Spec],
+        outs: &[Spec],
+    ) -> Option<SmallVec<[usize; 4]>> {
+        if self.backend.supports(op, specs, outs) {
+            return Some(SmallVec::from_slice(ids));
+        }
+        let row_major: Vec<Spec> = specs
+            .iter()
+            .map(|s| Spec::contiguous(s.shape.clone(), s.dtype))
+            .collect();
+        if row_major == specs || !self.backend.supports(op, &row_major, outs) {
+            return None;
+        }
+        let copied = ids.iter().zip(specs).map(|(&id, spec)| {
+            if spec.strides.is_some() { self.copied(id) } else { id }
+        });
+        Some(copied.collect())
+    }
+
+    fn decompose(
+        &mut self,
+        array: &Array,
+        inputs: &[Array],
+        siblings: &[Array],
+        specs: &[Spec],
+    ) -> Result<()> {
         let parts = array
             .op()
             .family()
@@ -253,23 +296,6 @@ impl<'a> Builder<'a> {
         }
         self.alive.extend(parts);
         Ok(())
-    }
-
-    fn push_step(
-        &mut self,
-        op: Op,
-        inputs: SmallVec<[usize; 4]>,
-        outputs: SmallVec<[usize; 2]>,
-        siblings: &[Array],
-    ) {
-        for (sibling, &id) in siblings.iter().zip(&outputs) {
-            self.known.insert(sibling.key(), id);
-        }
-        self.plan.steps.push(Step {
-            op,
-            inputs,
-            outputs,
-        });
     }
 
     fn view(&mut self, view: &crate::ops::view::View, from: usize, to: &Array) -> usize {

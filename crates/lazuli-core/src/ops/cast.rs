@@ -38,10 +38,6 @@ impl Family for Cast {
     ) -> Result<Vec<(Array, Option<usize>)>> {
         Ok(vec![(inputs[0].astype(self.0)?, axes[0])])
     }
-
-    fn in_place(&self) -> &'static [(usize, usize)] {
-        &[(0, 0)]
-    }
 }
 
 impl Array {

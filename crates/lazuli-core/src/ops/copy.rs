@@ -34,10 +34,6 @@ impl Family for Copy {
     ) -> Result<Vec<(Array, Option<usize>)>> {
         Ok(vec![(inputs[0].copy()?, axes[0])])
     }
-
-    fn in_place(&self) -> &'static [(usize, usize)] {
-        &[(0, 0)]
-    }
 }
 
 impl Array {

@@ -61,10 +61,6 @@ impl Family for RmsNorm {
             Ok(vec![y.astype(inputs[0].dtype())?])
         })())
     }
-
-    fn in_place(&self) -> &'static [(usize, usize)] {
-        &[(0, 0)]
-    }
 }
 
 impl Array {

@@ -66,10 +66,6 @@ impl Family for Rope {
             Ok(vec![out.astype(inputs[0].dtype())?])
         })())
     }
-
-    fn in_place(&self) -> &'static [(usize, usize)] {
-        &[(0, 0)]
-    }
 }
 
 impl Array {

@@ -40,10 +40,6 @@ impl Family for Softmax {
         let mean = gy.sum(&[-1], true)?;
         Ok(vec![Some(gy.subtract(&y[0].multiply(&mean)?)?)])
     }
-
-    fn in_place(&self) -> &'static [(usize, usize)] {
-        &[(0, 0)]
-    }
 }
 
 impl Array {

@@ -35,10 +35,6 @@ impl Family for Swiglu {
             Ok(vec![y.astype(dtype)?])
         })())
     }
-
-    fn in_place(&self) -> &'static [(usize, usize)] {
-        &[(0, 0), (0, 1)]
-    }
 }
 
 impl Array {

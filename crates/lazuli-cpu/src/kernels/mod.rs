@@ -1,1 +1,3 @@
 //! Kernels over plain slices: no graph, no arrays, one file per family and path.
+
+pub mod quant;

@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use lazuli_core::dtype::Dtype;
 
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
 use super::{Matrix, Weight, portable};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 use crate::isa::Isa;
 
 /// Weight rows that a dot kernel takes at a time; tiles are whole multiples of it.
@@ -107,8 +107,8 @@ static AVX2: Table = Table {
 #[cfg(target_arch = "x86_64")]
 static AVX512: Table = Table {
     isa: Isa::Avx512,
-    f32: avx2::ARITHMETIC,
-    bf16: None,
+    f32: avx512::F32,
+    bf16: Some(avx512::BF16),
 };
 
 impl Table {

@@ -178,6 +178,7 @@ impl<const B: usize, S: Scale> Decode for Lookup<B, S> {
         let mut group = 0;
         while group < at.groups {
             let count = Self::GROUPS.min(at.groups - group);
+            at.prefetch(block * 4 * B, count * group_blocks * 4 * B);
             let mut tables = [[_mm512_setzero_si512(); 2]; R];
             for (r, table) in tables.iter_mut().enumerate() {
                 // SAFETY: the row has these groups.
@@ -238,6 +239,7 @@ impl<S: Scale> Decode for Convert<S> {
         let group_blocks = usize::from(affine.group) / 32;
         let mut block = 0;
         for group in 0..at.groups {
+            at.prefetch(block * 32, group_blocks * 32);
             let mut scale = [_mm512_setzero_ps(); R];
             let mut bias = [_mm512_setzero_ps(); R];
             for r in 0..R {

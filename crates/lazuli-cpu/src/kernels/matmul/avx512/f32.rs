@@ -190,6 +190,7 @@ impl<const B: usize, S: Scale> Decode for Affine<B, S> {
         let group_blocks = usize::from(affine.group) / LANES;
         let mut block = 0;
         for group in 0..at.groups {
+            at.prefetch(block * 2 * B, group_blocks * 2 * B);
             let mut scale = [_mm512_setzero_ps(); R];
             let mut bias = [_mm512_setzero_ps(); R];
             for r in 0..R {

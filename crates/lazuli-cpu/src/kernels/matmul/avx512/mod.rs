@@ -1,0 +1,116 @@
+//! The AVX-512 path: bf16 dot products where dtypes allow, f32 fused multiply-add elsewhere.
+//!
+//! Both arithmetics run the same three kernels over two traits: [`Element`] says how a vector is
+//! multiplied, [`Decode`] how the rows of a kind of weight become vectors. A decoder is a stream, so
+//! that one row of activations consumes it in registers and several consume it from a tile.
+
+mod affine;
+mod bf16;
+mod f32;
+mod kernels;
+mod scales;
+
+use std::arch::x86_64::*;
+
+use super::table::Order;
+use super::{Affine, Matrix};
+
+pub(super) use bf16::ARITHMETIC as BF16;
+pub(super) use f32::ARITHMETIC as F32;
+
+/// How a vector of elements is loaded, stored and multiplied.
+trait Element {
+    type Vector: Copy;
+
+    /// Elements of a vector.
+    const LANES: usize;
+
+    /// # Safety
+    /// AVX-512 is available and the block is readable.
+    unsafe fn load(row: *const u8, block: usize) -> Self::Vector;
+
+    /// # Safety
+    /// AVX-512 is available and the block is writable.
+    unsafe fn store(row: *mut u8, block: usize, vector: Self::Vector);
+
+    /// `sum` plus the products of the lanes.
+    ///
+    /// # Safety
+    /// AVX-512 is available.
+    unsafe fn multiply(sum: __m512, w: Self::Vector, x: Self::Vector) -> __m512;
+}
+
+/// The vector type of a decoder.
+type VectorOf<D> = <<D as Decode>::Element as Element>::Vector;
+
+/// One kind of weight as vectors of elements.
+trait Decode {
+    type Element: Element;
+
+    /// The order of the elements in each 32.
+    const ORDER: Order = Order::Natural;
+
+    /// Calls `sink(i, vectors)` for each block `i` of the padded length, ascending, with one vector
+    /// for each of `rows`.
+    ///
+    /// # Safety
+    /// AVX-512 is available, and the matrix is of this kind and has the rows.
+    unsafe fn rows<const R: usize>(
+        matrix: &Matrix<'_>,
+        rows: [usize; R],
+        sink: impl FnMut(usize, [VectorOf<Self>; R]),
+    );
+}
+
+/// Bytes between what is used and what is fetched: the latency of memory times its rate.
+const AHEAD: usize = 4096;
+
+/// Asks for the cache line at `p`, which need not be valid.
+#[inline(always)]
+fn prefetch(p: *const u8) {
+    // SAFETY: a hint, which never faults; every x86-64 has it.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) };
+}
+
+/// Where the codes, scales and biases of some rows start.
+struct AffineRows<const R: usize> {
+    codes: [*const u8; R],
+    scales: [*const u8; R],
+    biases: [*const u8; R],
+    groups: usize,
+    /// From the codes of these rows to those of rows to come.
+    ahead: usize,
+}
+
+impl<const R: usize> AffineRows<R> {
+    /// Rows are short streams, which the hardware does not follow from one to the next: the scales
+    /// of rows to come are fetched here, their codes by [`Self::prefetch`].
+    #[inline(always)]
+    fn new(affine: &Affine<'_>, k: usize, rows: [usize; R]) -> AffineRows<R> {
+        let groups = affine.row_groups(k);
+        let (code_bytes, scale_bytes) = (affine.row_bytes(k), groups * affine.scale_dtype.size());
+        let rows_ahead = AHEAD.div_ceil(code_bytes * R) * R;
+        let at = AffineRows {
+            codes: rows.map(|row| affine.packed[row * code_bytes..].as_ptr()),
+            scales: rows.map(|row| affine.scales[row * scale_bytes..].as_ptr()),
+            biases: rows.map(|row| affine.biases[row * scale_bytes..].as_ptr()),
+            groups,
+            ahead: rows_ahead * code_bytes,
+        };
+        for offset in (0..R * scale_bytes).step_by(64) {
+            prefetch(at.scales[0].wrapping_add(rows_ahead * scale_bytes + offset));
+            prefetch(at.biases[0].wrapping_add(rows_ahead * scale_bytes + offset));
+        }
+        at
+    }
+
+    /// Asks for what lies `ahead` of the codes `offset..offset + len` of each row.
+    #[inline(always)]
+    fn prefetch(&self, offset: usize, len: usize) {
+        for line in (0..len).step_by(64) {
+            for codes in self.codes {
+                prefetch(codes.wrapping_add(self.ahead + offset + line));
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Tiles, threads and scratch memory: everything about a product that must not change its bits.
+//!
+//! A thread owns a contiguous range of weight rows in every expert, so the load is even however the
+//! rows fall on experts, and each weight is decoded by one thread, once. [`super::linear`] is the
+//! case of one expert.
+
+use std::ops::Range;
+
+use lazuli_core::dtype::Dtype;
+
+use super::scratch::{self, Lines};
+use super::table::{Arithmetic, Decoder, MAX_COLUMNS, Order, ROWS, Table, Tile};
+use super::{Matrix, Rows, Weight};
+use crate::kernels::quant::floats;
+use crate::pool::Pool;
+
+/// Products below this many multiplications are not worth waking a thread.
+const SERIAL: usize = 1 << 16;
+
+/// Bytes of decoded weights that a thread keeps: half of a common L2.
+const TILE_BYTES: usize = 256 << 10;
+
+/// Weight rows per round where nothing is decoded to memory.
+const ROUND: usize = 256;
+
+/// One product; the outputs are passed beside it.
+pub(super) struct Job<'a> {
+    /// `[experts * n, k]`.
+    pub(super) matrix: Matrix<'a>,
+    pub(super) n: usize,
+    pub(super) x: Rows<'a>,
+    pub(super) x_rows: usize,
+    /// Output rows that share a row of `x`.
+    pub(super) slots_per_x: usize,
+    /// The output rows in the order of their groups; `None` is ascending.
+    pub(super) order: Option<&'a [u32]>,
+}
+
+/// The output rows `order[first..first + rows]` belong to `expert`.
+#[derive(Clone, Copy)]
+pub(super) struct Group {
+    pub(super) expert: usize,
+    pub(super) first: usize,
+    pub(super) rows: usize,
+}
+
+/// Activations as the kernels read them.
+struct Packed {
+    first: *const u8,
+    stride: usize,
+}
+
+// SAFETY: points to memory that is borrowed for the region and only read in it.
+unsafe impl Sync for Packed {}
+
+/// The output, written by all threads in disjoint places.
+struct Out {
+    first: *mut u8,
+    dtype: Dtype,
+    n: usize,
+}
+
+// SAFETY: a place (row, weight row) belongs to the thread that owns the weight row.
+unsafe impl Sync for Out {}
+
+/// Computes all groups. `out` has a row of `n` for each row of the groups, which cover it.
+pub(super) fn run(
+    table: &Table,
+    pool: &Pool,
+    job: &Job<'_>,
+    groups: &[Group],
+    out: &mut [u8],
+    out_dtype: Dtype,
+) {
+    let rows: usize = groups.iter().map(|group| group.rows).sum();
+    assert_eq!(out.len(), rows * job.n * out_dtype.size());
+    if job.matrix.k == 0 || out.is_empty() {
+        // Zero in every dtype.
+        return out.fill(0);
+    }
+    let arithmetic = table.arithmetic(job.x.dtype, &job.matrix.weight);
+    let kernel = Kernel::new(arithmetic, &job.matrix);
+    let out = Out {
+        first: out.as_mut_ptr(),
+        dtype: out_dtype,
+        n: job.n,
+    };
+    let serial = rows * job.n * job.matrix.k < SERIAL;
+    scratch::with_packed(|lines| {
+        let x = kernel.pack(job, lines, (!serial).then_some(pool));
+        let work = |range: Range<usize>| {
+            scratch::with_tile(|lines| {
+                for group in groups {
+                    kernel.group(job, *group, range.clone(), &x, &out, lines);
+                }
+            });
+        };
+        if serial {
+            return work(0..job.n);
+        }
+        let blocks = job.n.div_ceil(ROWS);
+        let parts = pool.threads().min(blocks);
+        let border = |part: usize| (part * blocks / parts * ROWS).min(job.n);
+        pool.run(parts, &|part| work(border(part)..border(part + 1)));
+    });
+}
+
+/// The functions and lengths of one product.
+struct Kernel<'a> {
+    arithmetic: &'a Arithmetic,
+    decoder: Decoder,
+    /// Padded length of a row in elements.
+    k: usize,
+    /// The weights as they lie in memory, if the kernels can read them there.
+    direct: Option<&'a [u8]>,
+}
+
+impl<'a> Kernel<'a> {
+    fn new(arithmetic: &'a Arithmetic, matrix: &Matrix<'a>) -> Kernel<'a> {
+        let k = matrix.k.next_multiple_of(arithmetic.lanes);
+        let direct = match (arithmetic.element, matrix.weight) {
+            (Dtype::F32, Weight::F32(bytes)) | (Dtype::BF16, Weight::BF16(bytes)) => Some(bytes),
+            _ => None,
+        };
+        Kernel {
+            arithmetic,
+            decoder: (arithmetic.decoder)(&matrix.weight),
+            k,
+            direct: direct.filter(|_| k == matrix.k),
+        }
+    }
+
+    fn row_bytes(&self) -> usize {
+        self.k * self.arithmetic.element.size()
+    }
+
+    /// Converts, pads and reorders the activations, unless they can be read where they are.
+    fn pack(&self, job: &Job<'_>, lines: &mut Lines, pool: Option<&Pool>) -> Packed {
+        let (x, k) = (&job.x, job.matrix.k);
+        let natural = self.decoder.order == Order::Natural;
+        if natural && x.dtype == self.arithmetic.element && k == self.k {
+            return Packed {
+                first: x.bytes.as_ptr(),
+                stride: x.stride * x.dtype.size(),
+            };
+        }
+        let stride = self.row_bytes();
+        let bytes = lines.bytes(job.x_rows * stride);
+        let first = bytes.as_ptr();
+        match pool {
+            Some(pool) if bytes.len() > SERIAL => {
+                let per_part = job.x_rows.div_ceil(pool.threads());
+                let parts: Vec<_> = bytes
+                    .chunks_mut(per_part * stride)
+                    .map(std::sync::Mutex::new)
+                    .collect();
+                pool.run(parts.len(), &|part| {
+                    // Each lock is taken once.
+                    if let Ok(mut bytes) = parts[part].lock() {
+                        self.pack_rows(x, k, part * per_part, &mut bytes);
+                    }
+                });
+            }
+            _ => self.pack_rows(x, k, 0, bytes),
+        }
+        Packed { first, stride }
+    }
+
+    fn pack_rows(&self, x: &Rows<'_>, k: usize, first: usize, packed: &mut [u8]) {
+        for (i, packed) in packed.chunks_exact_mut(self.row_bytes()).enumerate() {
+            let source = x.row(first + i, k);
+            if x.dtype == self.arithmetic.element {
+                packed[..source.len()].copy_from_slice(source);
+                packed[source.len()..].fill(0);
+            } else {
+                // The only other element is f32.
+                let mut values = [0.0; 64];
+                let size = x.dtype.size();
+                for (source, packed) in source.chunks(64 * size).zip(packed.chunks_mut(256)) {
+                    let values = &mut values[..source.len() / size];
+                    floats::read(x.dtype, source, values);
+                    floats::write(Dtype::F32, values, packed);
+                }
+                packed[k * 4..].fill(0);
+            }
+            if self.decoder.order == Order::Interleaved {
+                packed.chunks_exact_mut(64).for_each(interleave);
+            }
+        }
+    }
+
+    /// The weight rows `range` of the group's expert with all rows of the group.
+    fn group(
+        &self,
+        job: &Job<'_>,
+        group: Group,
+        range: Range<usize>,
+        x: &Packed,
+        out: &Out,
+        lines: &mut Lines,
+    ) {
+        let place = |i: usize| match job.order {
+            Some(order) => order[group.first + i] as usize,
+            None => group.first + i,
+        };
+        // SAFETY: `place` is below the number of output rows, and the rows of `x` were checked to
+        // be that many over `slots_per_x`.
+        let x_row = |i: usize| unsafe { x.first.add(place(i) / job.slots_per_x * x.stride) };
+        let expert_row = group.expert * job.n;
+        if let (1, Some(matvec)) = (group.rows, self.decoder.matvec) {
+            for rows in rounds(range, ROUND) {
+                let mut sums = [0.0; ROUND];
+                let sums = &mut sums[..rows.len()];
+                // SAFETY: the table was made for this machine; the matrix has all experts' rows;
+                // `x` is padded.
+                unsafe {
+                    let rows = expert_row + rows.start..expert_row + rows.end;
+                    matvec(&job.matrix, rows, x_row(0), sums);
+                }
+                // SAFETY: this thread owns `rows`.
+                unsafe { out.store(place(0), rows.start, sums) };
+            }
+            return;
+        }
+
+        let row_bytes = self.row_bytes();
+        let columns = self.arithmetic.dot.len();
+        let tile_rows = match self.direct {
+            // A few activation rows meet each weight once: decode no more than L1 holds.
+            _ if group.rows <= columns => (16 << 10) / row_bytes,
+            _ => TILE_BYTES / row_bytes,
+        };
+        let tile_rows = (tile_rows / ROWS * ROWS).clamp(ROWS, 64);
+        let sums_bytes = (MAX_COLUMNS * tile_rows * 4).next_multiple_of(64);
+        for rows in rounds(range, tile_rows) {
+            let bytes = lines.bytes(sums_bytes + rows.len() * row_bytes);
+            let (sums, decoded) = bytes.split_at_mut(sums_bytes);
+            let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
+            let from = expert_row + rows.start..expert_row + rows.end;
+            let weights = match self.direct {
+                Some(bytes) => bytes[from.start * row_bytes..from.end * row_bytes].as_ptr(),
+                None => {
+                    // SAFETY: the table was made for this machine, the decoder for this kind of
+                    // matrix, whose rows include all experts'; `decoded` has a padded row for each.
+                    unsafe { (self.decoder.expand)(&job.matrix, from, decoded) };
+                    decoded.as_ptr()
+                }
+            };
+            let tile = Tile {
+                weights,
+                stride: row_bytes,
+                rows: rows.len(),
+                k: self.k,
+                out_stride: tile_rows,
+            };
+            let blocks = group.rows.div_ceil(columns);
+            for block in 0..blocks {
+                let share = |block: usize| block * group.rows / blocks;
+                let (first, end) = (share(block), share(block + 1));
+                let mut pointers = [std::ptr::null(); MAX_COLUMNS];
+                let pointers = &mut pointers[..end - first];
+                for (i, pointer) in pointers.iter_mut().enumerate() {
+                    *pointer = x_row(first + i);
+                }
+                // SAFETY: the table was made for this machine; the tile's rows are `weights` and
+                // padded, as are the rows of `x`; `sums` has MAX_COLUMNS rows of `tile_rows`.
+                unsafe { self.arithmetic.dot[pointers.len() - 1](&tile, pointers, sums) };
+                for (i, sums) in sums.chunks_exact(tile_rows).take(end - first).enumerate() {
+                    // SAFETY: this thread owns `rows`.
+                    unsafe { out.store(place(first + i), rows.start, &sums[..rows.len()]) };
+                }
+            }
+        }
+    }
+}
+
+impl Out {
+    /// Rounds `sums` to the output from (`row`, `column`) on.
+    ///
+    /// # Safety
+    /// The place is in the output and no other thread writes there.
+    unsafe fn store(&self, row: usize, column: usize, sums: &[f32]) {
+        let size = self.dtype.size();
+        // SAFETY: the caller's contract.
+        let bytes = unsafe {
+            let first = self.first.add((row * self.n + column) * size);
+            std::slice::from_raw_parts_mut(first, sums.len() * size)
+        };
+        floats::write(self.dtype, sums, bytes);
+    }
+}
+
+/// `range` in steps of at most `len`.
+fn rounds(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range
+        .step_by(len)
+        .map(move |start| start..end.min(start + len))
+}
+
+/// Reorders 32 elements of 2 bytes as [`Order::Interleaved`] says.
+fn interleave(elements: &mut [u8]) {
+    let mut fours = [[0; 8]; 8];
+    for (i, four) in elements.chunks_exact(8).enumerate() {
+        fours[i % 4 * 2 + i / 4].copy_from_slice(four);
+    }
+    elements.copy_from_slice(fours.as_flattened());
+}

@@ -1,0 +1,142 @@
+//! The kernels of each dispatch path, as data.
+//!
+//! A path is one or two arithmetics; an arithmetic is a set of functions that produce and consume
+//! weight elements in the same order, so that any of them can stand in for another.
+
+use std::ops::Range;
+
+use lazuli_core::dtype::Dtype;
+
+use super::{Matrix, Weight, portable};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+use crate::isa::Isa;
+
+/// Weight rows that a dot kernel takes at a time; tiles are whole multiples of it.
+pub(super) const ROWS: usize = 4;
+
+/// Most activation rows that any dot kernel takes at a time.
+pub(super) const MAX_COLUMNS: usize = 6;
+
+/// The matmul kernels of one dispatch path.
+pub struct Table {
+    pub(super) isa: Isa,
+    pub(super) f32: Arithmetic,
+    pub(super) bf16: Option<Arithmetic>,
+}
+
+/// How weight elements are represented, produced and multiplied.
+pub(super) struct Arithmetic {
+    /// `F32` or `BF16`: the type of decoded weights and packed activations.
+    pub(super) element: Dtype,
+    /// Rows of elements are zero-padded to a multiple of this.
+    pub(super) lanes: usize,
+    /// The functions for a kind of weight.
+    pub(super) decoder: fn(&Weight<'_>) -> Decoder,
+    /// `dot[c - 1]` takes `c` activation rows.
+    pub(super) dot: &'static [Dot],
+}
+
+/// What depends on the kind of weight.
+#[derive(Clone, Copy)]
+pub(super) struct Decoder {
+    pub(super) expand: Expand,
+    /// For a single activation row; without it, one row goes the way of several.
+    pub(super) matvec: Option<Matvec>,
+    pub(super) order: Order,
+}
+
+/// Where the elements of each 32 are placed, in decoded weights and packed activations alike.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Order {
+    Natural,
+    /// Fours of the first and the second half alternate.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    Interleaved,
+}
+
+/// Decodes rows of a matrix to `dst`, each padded with zeros to a multiple of the lanes.
+///
+/// # Safety
+/// The path is available, the rows are in the matrix, the matrix is of the kind that the function
+/// was chosen for, and `dst` has room.
+pub(super) type Expand = unsafe fn(matrix: &Matrix<'_>, rows: Range<usize>, dst: &mut [u8]);
+
+/// Multiplies rows of a matrix with one padded row `x`; `out` has one element per row.
+///
+/// # Safety
+/// As for [`Expand`]; `x` has the padded length.
+pub(super) type Matvec =
+    unsafe fn(matrix: &Matrix<'_>, rows: Range<usize>, x: *const u8, out: &mut [f32]);
+
+/// Multiplies decoded weight rows with as many activation rows as `x` has.
+///
+/// # Safety
+/// The path is available, `tile` describes readable memory, `x.len()` is the function's number of
+/// columns, each pointer is to a padded row, and `out` has room for `x.len()` rows of
+/// `tile.out_stride`, of which whole multiples of [`ROWS`] are written.
+pub(super) type Dot = unsafe fn(tile: &Tile, x: &[*const u8], out: &mut [f32]);
+
+/// Decoded weight rows.
+pub(super) struct Tile {
+    /// The first row; of any alignment.
+    pub(super) weights: *const u8,
+    /// Bytes from row to row.
+    pub(super) stride: usize,
+    /// Number of rows, at least one.
+    pub(super) rows: usize,
+    /// Padded length in elements.
+    pub(super) k: usize,
+    /// Results of one activation row to those of the next; at least `rows`, a multiple of [`ROWS`].
+    pub(super) out_stride: usize,
+}
+
+static PORTABLE: Table = Table {
+    isa: Isa::Portable,
+    f32: portable::ARITHMETIC,
+    bf16: None,
+};
+
+#[cfg(target_arch = "x86_64")]
+static AVX2: Table = Table {
+    isa: Isa::Avx2,
+    f32: avx2::ARITHMETIC,
+    bf16: None,
+};
+
+#[cfg(target_arch = "x86_64")]
+static AVX512: Table = Table {
+    isa: Isa::Avx512,
+    f32: avx512::F32,
+    bf16: Some(avx512::BF16),
+};
+
+impl Table {
+    /// The kernels of a path.
+    ///
+    /// # Panics
+    /// If this machine cannot run the path: ask [`Isa::available`] first.
+    pub fn new(isa: Isa) -> &'static Table {
+        assert!(isa.available(), "this machine has no {isa}");
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => &AVX2,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => &AVX512,
+            _ => &PORTABLE,
+        }
+    }
+
+    /// The path of the kernels.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The arithmetic for these dtypes; nothing else may choose it.
+    pub(super) fn arithmetic(&self, x: Dtype, weight: &Weight<'_>) -> &Arithmetic {
+        match (&self.bf16, x, weight) {
+            (Some(bf16), Dtype::BF16, Weight::BF16(_) | Weight::Affine(_)) => bf16,
+            _ => &self.f32,
+        }
+    }
+}

@@ -266,7 +266,11 @@ impl<'a> Builder<'a> {
             return None;
         }
         let copied = ids.iter().zip(specs).map(|(&id, spec)| {
-            if spec.strides.is_some() { self.copied(id) } else { id }
+            if spec.strides.is_some() {
+                self.copied(id)
+            } else {
+                id
+            }
         });
         Some(copied.collect())
     }

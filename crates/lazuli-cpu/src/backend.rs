@@ -36,19 +36,34 @@ impl Options {
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
         if let Ok(name) = std::env::var("LAZULI_CPU") {
-            options.isa = Isa::from_name(&name).filter(|i| i.available()).ok_or_else(|| {
-                let have: Vec<&str> =
-                    Isa::ALL.iter().filter(|i| i.available()).map(|i| i.name()).collect();
-                Error::value(
-                    "LAZULI_CPU",
-                    format!("`{name}` is not a path of this machine; it has {}", have.join(", ")),
-                )
-            })?;
+            options.isa = Isa::from_name(&name)
+                .filter(|i| i.available())
+                .ok_or_else(|| {
+                    let have: Vec<&str> = Isa::ALL
+                        .iter()
+                        .filter(|i| i.available())
+                        .map(|i| i.name())
+                        .collect();
+                    Error::value(
+                        "LAZULI_CPU",
+                        format!(
+                            "`{name}` is not a path of this machine; it has {}",
+                            have.join(", ")
+                        ),
+                    )
+                })?;
         }
         if let Ok(text) = std::env::var("LAZULI_THREADS") {
-            options.threads = text.parse().ok().filter(|&n| (1..=1024).contains(&n)).ok_or_else(
-                || Error::value("LAZULI_THREADS", format!("`{text}` is no number from 1 to 1024")),
-            )?;
+            options.threads = text
+                .parse()
+                .ok()
+                .filter(|&n| (1..=1024).contains(&n))
+                .ok_or_else(|| {
+                    Error::value(
+                        "LAZULI_THREADS",
+                        format!("`{text}` is no number from 1 to 1024"),
+                    )
+                })?;
         }
         Ok(options)
     }
@@ -68,7 +83,10 @@ impl Cpu {
     /// [`Error::Value`] when this machine lacks the path.
     pub fn new(options: Options) -> Result<Cpu> {
         if !options.isa.available() {
-            return Err(Error::value("cpu", format!("this machine has no {}", options.isa)));
+            return Err(Error::value(
+                "cpu",
+                format!("this machine has no {}", options.isa),
+            ));
         }
         Ok(Cpu {
             name: format!("cpu ({}, {} threads)", options.isa, options.threads),
@@ -132,7 +150,10 @@ impl Backend for CpuBackend {
         _after: &Event,
     ) -> Result<Event> {
         // Host memory is where a CPU computes; core never asks for this.
-        Err(Error::device("copy", format!("{} bytes are on the host already", from.len())))
+        Err(Error::device(
+            "copy",
+            format!("{} bytes are on the host already", from.len()),
+        ))
     }
 
     fn synchronize(&self) -> Result<()> {
@@ -201,7 +222,9 @@ impl CpuPlan {
             Place::Output(i) => of(&bindings.outputs[i], bindings.outputs[i].offset)?,
             Place::Workspace(byte) => {
                 let memory = bindings.workspace.as_ref().ok_or_else(no_memory)?;
-                host(memory)?.as_ptr().wrapping_add(byte + value.offset * size)
+                host(memory)?
+                    .as_ptr()
+                    .wrapping_add(byte + value.offset * size)
             }
         };
         Ok((start, &value.spec))
@@ -209,7 +232,10 @@ impl CpuPlan {
 }
 
 fn host(memory: &Arc<dyn DeviceMemory>) -> Result<&HostMemory> {
-    memory.as_any().downcast_ref::<HostMemory>().ok_or_else(no_memory)
+    memory
+        .as_any()
+        .downcast_ref::<HostMemory>()
+        .ok_or_else(no_memory)
 }
 
 fn no_memory() -> Error {

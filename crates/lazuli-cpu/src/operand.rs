@@ -58,7 +58,10 @@ impl<'a> Operand<'a> {
 
     /// The bytes of a row-major operand.
     pub(crate) fn bytes(&self) -> &'a [u8] {
-        assert!(self.spec.strides.is_none(), "a strided operand has no byte range");
+        assert!(
+            self.spec.strides.is_none(),
+            "a strided operand has no byte range"
+        );
         // SAFETY: `new` promised that the elements are readable, and row-major ones have no gaps.
         unsafe { std::slice::from_raw_parts(self.start, self.spec.bytes()) }
     }

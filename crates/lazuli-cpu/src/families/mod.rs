@@ -1,0 +1,8 @@
+//! Operation families on the CPU: one file each, named as in core, that checks the operands of a call
+//! and hands them to the kernels.
+
+pub(crate) mod attention;
+pub(crate) mod cache;
+pub(crate) mod matmul;
+pub(crate) mod quantized;
+mod seqs;

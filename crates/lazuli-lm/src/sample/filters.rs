@@ -289,7 +289,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
         #[test]
         fn every_mix_of_filters_keeps_what_the_definitions_keep(
             row in rows(),

@@ -7,17 +7,17 @@ use lazuli_core::dtype::Dtype;
 
 use super::Matrix;
 use super::portable::expand_f32;
-use super::table::{Arithmetic, Decoder, Dot, Order, ROWS, Tile};
+use super::table::{Arithmetic, Decoder, Dot, ROWS, Tile};
 
 const LANES: usize = 8;
 
 pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     element: Dtype::F32,
-    lanes: LANES,
     decoder: |_| Decoder {
+        block: LANES,
         expand,
         matvec: None,
-        order: Order::Natural,
+        reorder: None,
     },
     dot: &[dot::<1> as Dot, dot::<2>, dot::<3>],
 };

@@ -9,7 +9,7 @@ use std::ops::Range;
 use lazuli_core::dtype::Dtype;
 
 use super::scratch::{self, Lines};
-use super::table::{Arithmetic, Decoder, MAX_COLUMNS, Order, ROWS, Table, Tile};
+use super::table::{Arithmetic, Decoder, MAX_COLUMNS, ROWS, Table, Tile};
 use super::{Matrix, Rows, Weight};
 use crate::kernels::quant::floats;
 use crate::pool::Pool;
@@ -117,14 +117,15 @@ struct Kernel<'a> {
 
 impl<'a> Kernel<'a> {
     fn new(arithmetic: &'a Arithmetic, matrix: &Matrix<'a>) -> Kernel<'a> {
-        let k = matrix.k.next_multiple_of(arithmetic.lanes);
+        let decoder = (arithmetic.decoder)(&matrix.weight);
+        let k = matrix.k.next_multiple_of(decoder.block);
         let direct = match (arithmetic.element, matrix.weight) {
             (Dtype::F32, Weight::F32(bytes)) | (Dtype::BF16, Weight::BF16(bytes)) => Some(bytes),
             _ => None,
         };
         Kernel {
             arithmetic,
-            decoder: (arithmetic.decoder)(&matrix.weight),
+            decoder,
             k,
             direct: direct.filter(|_| k == matrix.k),
         }
@@ -137,7 +138,7 @@ impl<'a> Kernel<'a> {
     /// Converts, pads and reorders the activations, unless they can be read where they are.
     fn pack(&self, job: &Job<'_>, lines: &mut Lines, pool: Option<&Pool>) -> Packed {
         let (x, k) = (&job.x, job.matrix.k);
-        let natural = self.decoder.order == Order::Natural;
+        let natural = self.decoder.reorder.is_none();
         if natural && x.dtype == self.arithmetic.element && k == self.k {
             return Packed {
                 first: x.bytes.as_ptr(),
@@ -183,8 +184,9 @@ impl<'a> Kernel<'a> {
                 }
                 packed[k * 4..].fill(0);
             }
-            if self.decoder.order == Order::Interleaved {
-                packed.chunks_exact_mut(64).for_each(interleave);
+            if let Some(reorder) = self.decoder.reorder {
+                // SAFETY: the table was made for this machine.
+                unsafe { reorder(packed) };
             }
         }
     }
@@ -296,13 +298,4 @@ fn rounds(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>>
     range
         .step_by(len)
         .map(move |start| start..end.min(start + len))
-}
-
-/// Reorders 32 elements of 2 bytes as [`Order::Interleaved`] says.
-fn interleave(elements: &mut [u8]) {
-    let mut fours = [[0; 8]; 8];
-    for (i, four) in elements.chunks_exact(8).enumerate() {
-        fours[i % 4 * 2 + i / 4].copy_from_slice(four);
-    }
-    elements.copy_from_slice(fours.as_flattened());
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use lazuli_core::dtype::Dtype;
 
-use super::table::{Arithmetic, Decoder, Dot, Order, ROWS, Tile};
+use super::table::{Arithmetic, Decoder, Dot, ROWS, Tile};
 use super::{Affine, Matrix, Weight};
 use crate::kernels::quant::bits::{unpack8, with_bits};
 use crate::kernels::quant::floats;
@@ -16,11 +16,11 @@ pub(super) const LANES: usize = 8;
 
 pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     element: Dtype::F32,
-    lanes: LANES,
     decoder: |_| Decoder {
+        block: LANES,
         expand,
         matvec: None,
-        order: Order::Natural,
+        reorder: None,
     },
     dot: &[dot::<1> as Dot, dot::<2>],
 };

@@ -29,8 +29,6 @@ pub struct Table {
 pub(super) struct Arithmetic {
     /// `F32` or `BF16`: the type of decoded weights and packed activations.
     pub(super) element: Dtype,
-    /// Rows of elements are zero-padded to a multiple of this.
-    pub(super) lanes: usize,
     /// The functions for a kind of weight.
     pub(super) decoder: fn(&Weight<'_>) -> Decoder,
     /// `dot[c - 1]` takes `c` activation rows.
@@ -40,22 +38,22 @@ pub(super) struct Arithmetic {
 /// What depends on the kind of weight.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder {
+    /// Rows of elements are zero-padded to a multiple of this.
+    pub(super) block: usize,
     pub(super) expand: Expand,
     /// For a single activation row; without it, one row goes the way of several.
     pub(super) matvec: Option<Matvec>,
-    pub(super) order: Order,
+    /// Puts a padded row of activations into the order in which the weights are decoded.
+    pub(super) reorder: Option<Reorder>,
 }
 
-/// Where the elements of each 32 are placed, in decoded weights and packed activations alike.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Order {
-    Natural,
-    /// Fours of the first and the second half alternate.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-    Interleaved,
-}
+/// Reorders the elements of a padded row in place.
+///
+/// # Safety
+/// The path is available.
+pub(super) type Reorder = unsafe fn(row: &mut [u8]);
 
-/// Decodes rows of a matrix to `dst`, each padded with zeros to a multiple of the lanes.
+/// Decodes rows of a matrix to `dst`, each padded with zeros to a multiple of the block.
 ///
 /// # Safety
 /// The path is available, the rows are in the matrix, the matrix is of the kind that the function

@@ -1,23 +1,21 @@
-//! Affine weights as bf16 vectors.
+//! Affine weights of other widths than 4 bits as bf16 vectors.
 //!
 //! Up to 6 bits a group has so few values that they are computed once, into a table of bf16 in a
 //! register, and each 32 codes are one permute away from their weights. 8 bits are converted.
 //!
 //! Codes come out of the bit stream in two steps: a byte permute brings the bits of four codes into
-//! each quadword (a broadcast load does it for 2 and 4 bits), and a multishift puts one code into
-//! each word. For 4 bits the broadcast gives the even quadwords the first half of the codes and the
-//! odd ones the second: that is [`Order::Interleaved`], and activations are reordered to match.
+//! each quadword (for 2 bits a broadcast load does it), and a multishift puts one code into each
+//! word.
 
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::super::table::Order;
 use super::super::{Matrix, Weight};
 use super::bf16::Bf16;
 use super::scales::{Scale, decode};
 use super::{AffineRows, Decode};
 
-/// 2 to 6 bits.
+/// 2, 3, 5 or 6 bits.
 pub(super) struct Lookup<const B: usize, S>(PhantomData<S>);
 
 /// 8 bits.
@@ -41,10 +39,8 @@ const fn code_shifts(bits: usize) -> [u8; 64] {
     while i < 64 {
         let (quadword, code) = (i / 8, i % 8 / 2);
         let first = match bits {
-            // All codes in every quadword.
+            // All 32 codes are in every quadword.
             2 => quadword * 8,
-            // Sixteen codes in every quadword, four of them used.
-            4 => quadword / 2 * 16,
             _ => quadword * bits * 4 % 8,
         };
         shifts[i] = (first + code * bits) as u8;
@@ -53,25 +49,9 @@ const fn code_shifts(bits: usize) -> [u8; 64] {
     shifts
 }
 
-/// For each of 32 table entries: its group (`field` 0) or its code (1).
-const fn entries(bits: usize, field: usize) -> [i32; 32] {
-    let mut values = [0; 32];
-    let mut i = 0;
-    while i < 32 {
-        values[i] = [i >> bits, i & ((1 << bits) - 1)][field] as i32;
-        i += 1;
-    }
-    values
-}
-
 impl<const B: usize, S: Scale> Lookup<B, S> {
     const BYTES: [u8; 64] = code_bytes(B);
     const SHIFTS: [u8; 64] = code_shifts(B);
-    const ENTRY_GROUPS: [i32; 32] = entries(B, 0);
-    const ENTRY_CODES: [i32; 32] = entries(B, 1);
-
-    /// Groups that share a table of 32 entries.
-    const GROUPS: usize = if B < 5 { 32 >> B } else { 1 };
 
     /// 32 codes, each in the low bits of a word; other bits are undefined.
     ///
@@ -85,8 +65,6 @@ impl<const B: usize, S: Scale> Lookup<B, S> {
         let spread = match B {
             // SAFETY: 8 bytes.
             2 => _mm512_set1_epi64(unsafe { p.cast::<i64>().read_unaligned() }),
-            // SAFETY: 16 bytes.
-            4 => _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(p.cast()) }),
             _ => {
                 let mask = ((1u64 << (4 * B)) - 1) as u32;
                 // SAFETY: masked bytes are not read.
@@ -97,53 +75,33 @@ impl<const B: usize, S: Scale> Lookup<B, S> {
         _mm512_multishift_epi64_epi8(bytes_of(&Self::SHIFTS), spread)
     }
 
-    /// The weights of all codes of `count` groups; two registers for 6 bits.
+    /// The weights of all codes of a group; 64 for 6 bits, else 32, repeated if codes are fewer: a
+    /// lookup ignores the bits above its five or six, and repetition makes it ignore more.
     ///
     /// # Safety
-    /// `count` scales and biases are readable, at most `GROUPS`.
+    /// A scale and a bias are readable.
     #[target_feature(
         enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c"
     )]
     #[inline]
-    unsafe fn table(scales: *const u8, biases: *const u8, count: usize) -> [__m512i; 2] {
-        let [low, high] = halves_of(&Self::ENTRY_CODES).map(|codes| _mm512_cvtepi32_ps(codes));
-        // SAFETY: the caller's contract, for both blocks.
-        let ([scale_low, scale_high], [bias_low, bias_high]) =
-            unsafe { (Self::spread(scales, count), Self::spread(biases, count)) };
-        if B == 6 {
-            let part = |first: f32| {
-                let first = _mm512_set1_ps(first);
-                let low = decode::<S>(_mm512_add_ps(low, first), scale_low, bias_low);
-                let high = decode::<S>(_mm512_add_ps(high, first), scale_low, bias_low);
-                pair(low, high)
-            };
-            return [part(0.0), part(32.0)];
-        }
-        let low = decode::<S>(low, scale_low, bias_low);
-        let high = decode::<S>(high, scale_high, bias_high);
-        [pair(low, high), _mm512_setzero_si512()]
-    }
-
-    /// The value of each table entry's group.
-    ///
-    /// # Safety
-    /// `count` values are readable.
-    #[target_feature(
-        enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c"
-    )]
-    #[inline]
-    unsafe fn spread(p: *const u8, count: usize) -> [__m512; 2] {
-        // SAFETY: the caller's contract, for all calls.
-        unsafe {
-            match (Self::GROUPS, count) {
-                (2, 2) => S::pair(p),
-                (1, _) | (2, _) => [S::one(p); 2],
-                _ => {
-                    let mask = ((1u32 << count) - 1) as __mmask8;
-                    let values = _mm512_zextps256_ps512(S::up_to_eight(p, mask));
-                    halves_of(&Self::ENTRY_GROUPS)
-                        .map(|groups| _mm512_permutexvar_ps(groups, values))
-                }
+    unsafe fn table(scale: *const u8, bias: *const u8) -> [__m512i; 2] {
+        // SAFETY: the caller's contract.
+        let (scale, bias) = unsafe { (S::one(scale), S::one(bias)) };
+        let sixteen = |first: i32| {
+            let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let codes = _mm512_add_epi32(lanes, _mm512_set1_epi32(first));
+            let codes = _mm512_and_si512(codes, _mm512_set1_epi32((1 << B) - 1));
+            decode::<S>(_mm512_cvtepi32_ps(codes), scale, bias)
+        };
+        match B {
+            6 => [
+                pair(sixteen(0), sixteen(16)),
+                pair(sixteen(32), sixteen(48)),
+            ],
+            5 => [pair(sixteen(0), sixteen(16)); 2],
+            _ => {
+                let all = sixteen(0);
+                [pair(all, all); 2]
             }
         }
     }
@@ -151,12 +109,6 @@ impl<const B: usize, S: Scale> Lookup<B, S> {
 
 impl<const B: usize, S: Scale> Decode for Lookup<B, S> {
     type Element = Bf16;
-
-    const ORDER: Order = if B == 4 {
-        Order::Interleaved
-    } else {
-        Order::Natural
-    };
 
     #[target_feature(
         enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c"
@@ -172,50 +124,32 @@ impl<const B: usize, S: Scale> Decode for Lookup<B, S> {
         };
         let at = AffineRows::new(&affine, matrix.k, rows);
         let group_blocks = usize::from(affine.group) / 32;
-        let code_mask = _mm512_set1_epi16((1 << B) - 1);
-        let next_group = _mm512_set1_epi16(1 << B);
         let mut block = 0;
-        let mut group = 0;
-        while group < at.groups {
-            let count = Self::GROUPS.min(at.groups - group);
-            at.prefetch(block * 4 * B, count * group_blocks * 4 * B);
+        for group in 0..at.groups {
+            at.prefetch(block * 4 * B, group_blocks * 4 * B);
             let mut tables = [[_mm512_setzero_si512(); 2]; R];
             for (r, table) in tables.iter_mut().enumerate() {
-                // SAFETY: the row has these groups.
+                // SAFETY: the row has this group.
                 *table = unsafe {
                     let offset = group * S::SIZE;
-                    Self::table(at.scales[r].add(offset), at.biases[r].add(offset), count)
+                    Self::table(at.scales[r].add(offset), at.biases[r].add(offset))
                 };
             }
-            let mut first_entry = _mm512_setzero_si512();
-            for _ in 0..count {
-                for _ in 0..group_blocks {
-                    let mut weights = [_mm512_setzero_si512(); R];
-                    for (r, weight) in weights.iter_mut().enumerate() {
-                        // SAFETY: the row has this block of codes.
-                        let codes = unsafe { Self::codes(at.codes[r].add(block * 4 * B)) };
-                        let [table, second] = tables[r];
-                        *weight = match B {
-                            6 => _mm512_permutex2var_epi16(table, codes, second),
-                            5 => _mm512_permutexvar_epi16(codes, table),
-                            _ => {
-                                // (codes & mask) | first_entry
-                                let entry = _mm512_ternarylogic_epi32::<0xea>(
-                                    codes,
-                                    code_mask,
-                                    first_entry,
-                                );
-                                _mm512_permutexvar_epi16(entry, table)
-                            }
-                        };
-                    }
-                    // SAFETY: the same 512 bits.
-                    sink(block, unsafe { as_bf16(weights) });
-                    block += 1;
+            for _ in 0..group_blocks {
+                let mut weights = [_mm512_setzero_si512(); R];
+                for (r, weight) in weights.iter_mut().enumerate() {
+                    // SAFETY: the row has this block of codes.
+                    let codes = unsafe { Self::codes(at.codes[r].add(block * 4 * B)) };
+                    let [table, second] = tables[r];
+                    *weight = match B {
+                        6 => _mm512_permutex2var_epi16(table, codes, second),
+                        _ => _mm512_permutexvar_epi16(codes, table),
+                    };
                 }
-                first_entry = _mm512_add_epi16(first_entry, next_group);
+                // SAFETY: the same 512 bits.
+                sink(block, unsafe { as_bf16(weights) });
+                block += 1;
             }
-            group += count;
         }
     }
 }
@@ -275,7 +209,7 @@ impl<S: Scale> Decode for Convert<S> {
 /// 32 bf16 from 32 f32.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
 #[inline]
-fn pair(low: __m512, high: __m512) -> __m512i {
+pub(super) fn pair(low: __m512, high: __m512) -> __m512i {
     let rounded = _mm512_cvtne2ps_pbh(high, low);
     // SAFETY: the same 512 bits.
     unsafe { std::mem::transmute::<__m512bh, __m512i>(rounded) }
@@ -285,7 +219,7 @@ fn pair(low: __m512, high: __m512) -> __m512i {
 /// AVX-512 is available.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
 #[inline]
-unsafe fn as_bf16<const R: usize>(vectors: [__m512i; R]) -> [__m512bh; R] {
+pub(super) unsafe fn as_bf16<const R: usize>(vectors: [__m512i; R]) -> [__m512bh; R] {
     // SAFETY: arrays of the same length of vectors of the same 512 bits.
     unsafe { std::mem::transmute_copy(&vectors) }
 }
@@ -295,17 +229,4 @@ unsafe fn as_bf16<const R: usize>(vectors: [__m512i; R]) -> [__m512bh; R] {
 fn bytes_of(bytes: &'static [u8; 64]) -> __m512i {
     // SAFETY: 64 bytes.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
-#[inline]
-fn halves_of(words: &'static [i32; 32]) -> [__m512i; 2] {
-    let first = words.as_ptr();
-    // SAFETY: 32 words.
-    unsafe {
-        [
-            _mm512_loadu_si512(first.cast()),
-            _mm512_loadu_si512(first.add(16).cast()),
-        ]
-    }
 }

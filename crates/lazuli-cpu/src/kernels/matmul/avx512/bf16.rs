@@ -5,16 +5,16 @@ use std::arch::x86_64::*;
 use lazuli_core::dtype::Dtype;
 
 use super::super::table::{Arithmetic, Decoder, Dot};
-use super::super::{Matrix, Weight};
+use super::super::{Affine, Matrix, Weight};
 use super::affine::{Convert, Lookup};
 use super::kernels::{decoder, dot};
+use super::nibbles::Nibbles;
 use super::{Decode, Element, scales};
 
 const LANES: usize = 32;
 
 pub(in super::super) const ARITHMETIC: Arithmetic = Arithmetic {
     element: Dtype::BF16,
-    lanes: LANES,
     decoder: decoder_of,
     dot: &[
         dot::<Bf16, 1> as Dot,
@@ -31,17 +31,21 @@ fn decoder_of(weight: &Weight<'_>) -> Decoder {
         return decoder::<Dense>();
     };
     match affine.scale_dtype {
-        Dtype::F32 => affine_decoder::<scales::F32>(affine.bits),
-        Dtype::F16 => affine_decoder::<scales::F16>(affine.bits),
-        _ => affine_decoder::<scales::Bf16>(affine.bits),
+        Dtype::F32 => affine_decoder::<scales::F32>(affine),
+        Dtype::F16 => affine_decoder::<scales::F16>(affine),
+        _ => affine_decoder::<scales::Bf16>(affine),
     }
 }
 
-fn affine_decoder<S: scales::Scale>(bits: u8) -> Decoder {
-    match bits {
+fn affine_decoder<S: scales::Scale>(affine: &Affine<'_>) -> Decoder {
+    match affine.bits {
         2 => decoder::<Lookup<2, S>>(),
         3 => decoder::<Lookup<3, S>>(),
-        4 => decoder::<Lookup<4, S>>(),
+        4 => match affine.group {
+            32 => decoder::<Nibbles<32, S>>(),
+            64 => decoder::<Nibbles<64, S>>(),
+            _ => decoder::<Nibbles<128, S>>(),
+        },
         5 => decoder::<Lookup<5, S>>(),
         6 => decoder::<Lookup<6, S>>(),
         _ => decoder::<Convert<S>>(),

@@ -15,7 +15,6 @@ const LANES: usize = 16;
 
 pub(in super::super) const ARITHMETIC: Arithmetic = Arithmetic {
     element: Dtype::F32,
-    lanes: LANES,
     decoder: decoder_of,
     dot: &[
         dot::<F32, 1> as Dot,

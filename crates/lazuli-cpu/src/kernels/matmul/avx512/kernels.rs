@@ -10,9 +10,10 @@ use super::{Decode, Element, VectorOf};
 /// The functions for a kind of weight.
 pub(super) fn decoder<D: Decode>() -> Decoder {
     Decoder {
+        block: D::BLOCK,
         expand: expand::<D>,
         matvec: Some(matvec::<D>),
-        order: D::ORDER,
+        reorder: D::REORDER,
     }
 }
 

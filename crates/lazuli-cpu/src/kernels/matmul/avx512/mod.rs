@@ -8,11 +8,12 @@ mod affine;
 mod bf16;
 mod f32;
 mod kernels;
+mod nibbles;
 mod scales;
 
 use std::arch::x86_64::*;
 
-use super::table::Order;
+use super::table::Reorder;
 use super::{Affine, Matrix};
 
 pub(super) use bf16::ARITHMETIC as BF16;
@@ -47,10 +48,13 @@ type VectorOf<D> = <<D as Decode>::Element as Element>::Vector;
 trait Decode {
     type Element: Element;
 
-    /// The order of the elements in each 32.
-    const ORDER: Order = Order::Natural;
+    /// Rows are decoded in blocks of this many elements.
+    const BLOCK: usize = Self::Element::LANES;
 
-    /// Calls `sink(i, vectors)` for each block `i` of the padded length, ascending, with one vector
+    /// The order in which the elements are decoded, unless it is the natural one.
+    const REORDER: Option<Reorder> = None;
+
+    /// Calls `sink(i, vectors)` for each vector `i` of the padded length, ascending, with one vector
     /// for each of `rows`.
     ///
     /// # Safety

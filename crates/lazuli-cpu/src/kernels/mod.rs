@@ -5,6 +5,7 @@ pub mod conv;
 pub mod floats;
 pub mod gated_delta;
 pub mod math;
+pub mod rows;
 pub mod seq;
 #[cfg(test)]
 pub(crate) mod test_random;

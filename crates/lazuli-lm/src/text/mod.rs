@@ -8,10 +8,13 @@ mod config;
 mod decode;
 mod detokenize;
 mod eos;
+mod jinja;
 mod json;
 mod stop;
 mod strftime;
 mod template;
+#[cfg(test)]
+mod template_tests;
 #[cfg(test)]
 mod tests;
 mod tokenizer;

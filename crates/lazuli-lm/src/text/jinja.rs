@@ -2,17 +2,16 @@
 //!
 //! What published templates use: Python's string and dict methods, `tojson` as `json.dumps`,
 //! `raise_exception`, loop controls, `generation` blocks (rendered as if they were not there) and
-//! trimmed blocks. An instruction budget ends templates that loop for ever; it does not bound the
-//! memory of a string that a template keeps doubling.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! trimmed blocks. An instruction budget ends templates that loop for ever. It does not bound memory:
+//! a template that keeps doubling a string or nesting a list can exhaust the heap or the stack, so a
+//! template must come from a model that one would run, never from a request.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
 use minijinja::{AutoEscape, Environment, ErrorKind, Value as Jinja};
 
 use super::json::{Style, float_text};
-use super::{Error, Result, one_line};
+use super::{Error, Result, one_line, unless_panicking};
 
 /// Instructions that one rendering may take: ten thousand messages take a fifth of it.
 const FUEL: u64 = 10_000_000;
@@ -171,9 +170,9 @@ pub(super) fn guarded<T>(
     name: &str,
     run: impl FnOnce() -> Result<T, minijinja::Error>,
 ) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => result.map_err(|error| template_error(name, &error)),
-        Err(_) => Err(Error::Template {
+    match unless_panicking(run) {
+        Some(result) => result.map_err(|error| template_error(name, &error)),
+        None => Err(Error::Template {
             name: name.to_owned(),
             line: None,
             reason: "the template engine broke down on it".to_owned(),

@@ -74,6 +74,12 @@ fn file_error(file: &str, reason: impl std::fmt::Display) -> Error {
     }
 }
 
+/// Runs code of another crate that panics on some inputs instead of returning an error: none if it did.
+/// What `run` borrows is only read, or dropped with the error.
+fn unless_panicking<T>(run: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
+}
+
 /// `text` without line breaks and runs of spaces.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -18,6 +18,19 @@ pub(crate) struct Call<'a, 'm> {
 /// A kernel, chosen when a plan is lowered.
 pub(crate) type Run = fn(&Op, &mut Call<'_, '_>) -> Result<()>;
 
+/// `$run::<T>` for a float dtype that has kernels of its own.
+macro_rules! by_float {
+    ($dtype:expr, $run:ident) => {
+        match $dtype {
+            lazuli_core::Dtype::F32 => Some($run::<f32> as crate::call::Run),
+            lazuli_core::Dtype::BF16 => Some($run::<half::bf16> as crate::call::Run),
+            lazuli_core::Dtype::F16 => Some($run::<half::f16> as crate::call::Run),
+            _ => None,
+        }
+    };
+}
+pub(crate) use by_float;
+
 /// The kernel for `op` on these operands, if there is one.
 pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> {
     let row_major = inputs.iter().all(|s| s.strides.is_none());
@@ -25,11 +38,19 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::Matmul(_) => families::matmul::kernel(inputs),
         // The fused and ragged operations take row-major operands of the dtypes that core allows.
         _ if !row_major => None,
+        Op::RmsNorm(_) => families::norm::kernel(inputs),
+        Op::Swiglu(_) => families::swiglu::kernel(inputs),
+        Op::Rope(_) => families::rope::kernel(inputs),
         Op::Quantize(_) => families::quantized::quantize_kernel(inputs),
         Op::Dequantize(_) => families::quantized::dequantize_kernel(outputs),
         Op::QuantizedMatmul(_) => families::quantized::matmul_kernel(inputs),
         Op::CacheAppend(_) => families::cache::kernel(inputs),
         Op::Attention(_) => families::attention::kernel(inputs),
+        Op::CausalConv(_) => families::recurrent::conv_kernel(inputs),
+        Op::GatedDelta(_) => families::recurrent::delta_kernel(inputs),
+        Op::Route(_) => families::experts::route_kernel(inputs),
+        Op::GatherMatmul(_) => families::experts::matmul_kernel(inputs),
+        Op::Combine(_) => families::experts::combine_kernel(inputs),
         _ => None,
     }
 }

@@ -76,6 +76,15 @@ impl<'a> Operand<'a> {
         }
     }
 
+    /// The floats of a row-major operand, converted to `f32` if they are narrower.
+    pub(crate) fn as_f32(&self) -> Cow<'a, [f32]> {
+        match self.floats() {
+            FloatSlice::F32(x) => x,
+            FloatSlice::Bf16(x) => x.iter().map(|v| v.to_f32()).collect(),
+            FloatSlice::F16(x) => x.iter().map(|v| v.to_f32()).collect(),
+        }
+    }
+
     /// The floats of a row-major operand.
     pub(crate) fn floats(&self) -> FloatSlice<'a> {
         match self.spec.dtype {

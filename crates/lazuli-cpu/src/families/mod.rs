@@ -3,6 +3,11 @@
 
 pub(crate) mod attention;
 pub(crate) mod cache;
+pub(crate) mod experts;
 pub(crate) mod matmul;
+pub(crate) mod norm;
 pub(crate) mod quantized;
+pub(crate) mod recurrent;
+pub(crate) mod rope;
 mod seqs;
+pub(crate) mod swiglu;

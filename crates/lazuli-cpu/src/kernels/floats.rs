@@ -41,3 +41,33 @@ pub enum FloatsMut<'a> {
     Bf16(&'a mut [bf16]),
     F16(&'a mut [f16]),
 }
+
+/// Rows of equal distance in a larger matrix: row `i` starts at element `i * stride`.
+#[derive(Clone, Copy, Debug)]
+pub struct Strided<'a, T> {
+    /// From the first element of the first row on.
+    pub elements: &'a [T],
+    /// Elements from row to row.
+    pub stride: usize,
+}
+
+impl<'a, T> Strided<'a, T> {
+    /// Rows of `width` without gaps.
+    pub fn contiguous(elements: &'a [T], width: usize) -> Strided<'a, T> {
+        Strided {
+            elements,
+            stride: width,
+        }
+    }
+
+    /// The first `width` elements of row `i`.
+    #[inline(always)]
+    pub fn row(&self, i: usize, width: usize) -> &'a [T] {
+        &self.elements[i * self.stride..][..width]
+    }
+
+    /// Whether `rows` rows of `width` lie within the slice.
+    pub fn holds(&self, rows: usize, width: usize) -> bool {
+        rows == 0 || (rows - 1) * self.stride + width <= self.elements.len()
+    }
+}

@@ -1,27 +1,8 @@
 //! Attention against a naive `f64` oracle, and row independence by bits, on every path.
 
 use super::*;
+use crate::kernels::test_random::{Random, paths};
 use half::{bf16, f16};
-
-/// A small generator: tests repeat.
-struct Random(u64);
-
-impl Random {
-    fn word(&mut self) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as u32
-    }
-    /// Uniform in -1..1.
-    fn float(&mut self) -> f32 {
-        self.word() as f32 / (1u64 << 30) as f32 - 1.0
-    }
-    fn below(&mut self, n: usize) -> usize {
-        self.word() as usize % n
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Kind {
@@ -434,10 +415,6 @@ fn seq(slot: u32, first: u32, len: u32) -> Seq {
         len,
         generated: false,
     }
-}
-
-fn paths() -> impl Iterator<Item = Isa> {
-    Isa::ALL.into_iter().filter(|isa| isa.available())
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Isa;
+use crate::kernels::test_random::paths;
 
 #[derive(Clone, Copy, Debug)]
 enum Function {
@@ -46,10 +47,6 @@ fn apply(isa: Isa, function: Function, x: &[f32]) -> Vec<f32> {
     };
     Entry::<Apply>::new(isa).part(&args, 0);
     y
-}
-
-fn paths() -> impl Iterator<Item = Isa> {
-    Isa::ALL.into_iter().filter(|isa| isa.available())
 }
 
 fn ulps(got: f32, want: f64) -> f64 {

@@ -15,7 +15,7 @@ pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     decoder: |_| Decoder {
         block: LANES,
         expand,
-        matvec: None,
+        fused: &[],
         reorder: None,
     },
     dot: &[dot::<1> as Dot, dot::<2>, dot::<3>],

@@ -234,14 +234,20 @@ impl<'a> Kernel<'a> {
                 }
             };
 
-            if let (1, Some(matvec)) = (group.rows, self.decoder.matvec) {
-                for four in 0..fours.count {
-                    let rows = fours.rows(four);
+            if let Some(fused) = self.decoder.fused.get(group.rows - 1) {
+                let mut pointers = [std::ptr::null(); MAX_COLUMNS];
+                for (i, pointer) in pointers[..group.rows].iter_mut().enumerate() {
+                    *pointer = x_row(i);
+                }
+                let mut products = [[0.0; ROWS]; MAX_COLUMNS];
+                let products = &mut products[..group.rows];
+                for i in 0..fours.count {
                     // SAFETY: the table was made for this machine, the decoder for this kind of
                     // matrix, which has all experts' rows; `x` is padded.
-                    fours.scatter(four, unsafe { matvec(&job.matrix, rows, x_row(0)) }, sums);
+                    unsafe { fused(&job.matrix, fours.rows(i), &pointers, products) };
+                    fours.scatter(i, products, sums, tile_rows);
                 }
-                store(0..1, sums);
+                store(0..group.rows, sums);
                 continue;
             }
             for first in (0..fours.count).step_by(together) {
@@ -279,11 +285,7 @@ impl<'a> Kernel<'a> {
                         // SAFETY: the table was made for this machine; the weights and the rows of
                         // `x` are padded to `k`.
                         unsafe { dot(weights, &pointers, self.k, products) };
-                        for (four_sums, sums) in
-                            products.iter().zip(sums.chunks_exact_mut(tile_rows))
-                        {
-                            fours.scatter(first + i, *four_sums, sums);
-                        }
+                        fours.scatter(first + i, products, sums, tile_rows);
                     }
                     if !few {
                         store(rows, sums);
@@ -315,10 +317,12 @@ impl Fours {
         std::array::from_fn(|q| (self.range.start + q * self.count + i).min(self.range.end - 1))
     }
 
-    /// Puts the results of step `i` in the order of the range.
-    fn scatter(&self, i: usize, results: [f32; ROWS], sums: &mut [f32]) {
-        for (row, result) in self.rows(i).into_iter().zip(results) {
-            sums[row - self.range.start] = result;
+    /// Puts the products of step `i` in the order of the range; activation rows are `stride` apart.
+    fn scatter(&self, i: usize, products: &[[f32; ROWS]], sums: &mut [f32], stride: usize) {
+        for (r, row) in self.rows(i).into_iter().enumerate() {
+            for (c, products) in products.iter().enumerate() {
+                sums[c * stride + row - self.range.start] = products[r];
+            }
         }
     }
 }

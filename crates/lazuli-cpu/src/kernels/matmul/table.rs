@@ -39,8 +39,8 @@ pub(super) struct Decoder {
     /// Rows of elements are zero-padded to a multiple of this.
     pub(super) block: usize,
     pub(super) expand: Expand,
-    /// For a single activation row; without it, one row goes the way of several.
-    pub(super) matvec: Option<Matvec>,
+    /// `fused[c - 1]` takes `c` activation rows; more go through `expand` and `dot`.
+    pub(super) fused: &'static [Fused],
     /// Puts a padded row of activations into the order in which the weights are decoded.
     pub(super) reorder: Option<Reorder>,
 }
@@ -58,12 +58,16 @@ pub(super) type Reorder = unsafe fn(row: &mut [u8]);
 /// function was chosen for. `dst` has room for four padded rows.
 pub(super) type Expand = unsafe fn(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]);
 
-/// Multiplies rows of a matrix with one padded row `x`.
+/// Multiplies rows of a matrix, decoded in registers, with as many activation rows as `sums` has.
 ///
 /// # Safety
-/// As for [`Expand`]; `x` has the padded length.
-pub(super) type Matvec =
-    unsafe fn(matrix: &Matrix<'_>, rows: [usize; ROWS], x: *const u8) -> [f32; ROWS];
+/// As for [`Expand`] and [`Dot`].
+pub(super) type Fused = unsafe fn(
+    matrix: &Matrix<'_>,
+    rows: [usize; ROWS],
+    x: &[*const u8; MAX_COLUMNS],
+    sums: &mut [[f32; ROWS]],
+);
 
 /// Multiplies decoded weight rows with as many activation rows as `sums` has: `sums[c][r]` is
 /// `x[c]` times `weights[r]`.

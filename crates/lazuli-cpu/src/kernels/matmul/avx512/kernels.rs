@@ -11,30 +11,37 @@ pub(super) fn decoder<D: Decode>() -> Decoder {
     Decoder {
         block: D::BLOCK,
         expand: expand::<D>,
-        matvec: Some(matvec::<D>),
+        fused: D::FUSED,
         reorder: D::REORDER,
     }
 }
 
 /// # Safety
-/// See [`super::super::table::Matvec`].
+/// See [`super::super::table::Fused`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
-unsafe fn matvec<D: Decode>(matrix: &Matrix<'_>, rows: [usize; ROWS], x: *const u8) -> [f32; ROWS] {
-    let mut lanes = [_mm512_setzero_ps(); ROWS];
+pub(super) unsafe fn fused<D: Decode, const C: usize>(
+    matrix: &Matrix<'_>,
+    rows: [usize; ROWS],
+    x: &[*const u8; MAX_COLUMNS],
+    sums: &mut [[f32; ROWS]],
+) {
+    let mut lanes = [[_mm512_setzero_ps(); ROWS]; C];
     // SAFETY: this function needs AVX-512; the rows are in the matrix, which is of this kind; `x`
     // has the padded length.
     unsafe {
         D::rows::<ROWS>(matrix, rows, |i, vectors| {
-            let x = D::Element::load(x, i);
-            for (lanes, w) in lanes.iter_mut().zip(vectors) {
-                *lanes = D::Element::multiply(*lanes, w, x);
+            for (lanes, x) in lanes.iter_mut().zip(x) {
+                let x = D::Element::load(*x, i);
+                for (lanes, w) in lanes.iter_mut().zip(vectors) {
+                    *lanes = D::Element::multiply(*lanes, w, x);
+                }
             }
         });
     }
-    let mut sums = [0.0; ROWS];
-    // SAFETY: `sums` has four elements.
-    unsafe { _mm_storeu_ps(sums.as_mut_ptr(), totals(lanes)) };
-    sums
+    for (sums, lanes) in sums.iter_mut().zip(lanes) {
+        // SAFETY: `sums` has four elements.
+        unsafe { _mm_storeu_ps(sums.as_mut_ptr(), totals(lanes)) };
+    }
 }
 
 /// # Safety

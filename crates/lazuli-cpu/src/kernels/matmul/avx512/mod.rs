@@ -13,7 +13,7 @@ mod scales;
 
 use std::arch::x86_64::*;
 
-use super::table::Reorder;
+use super::table::{Fused, Reorder};
 use super::{Affine, Matrix};
 
 pub(super) use bf16::ARITHMETIC as BF16;
@@ -45,7 +45,7 @@ trait Element {
 type VectorOf<D> = <<D as Decode>::Element as Element>::Vector;
 
 /// One kind of weight as vectors of elements.
-trait Decode {
+trait Decode: Sized {
     type Element: Element;
 
     /// Rows are decoded in blocks of this many elements.
@@ -53,6 +53,10 @@ trait Decode {
 
     /// The order in which the elements are decoded, unless it is the natural one.
     const REORDER: Option<Reorder> = None;
+
+    /// The kernels that decode in registers. Decoding to memory costs a store and a load of each
+    /// vector, which the common formats avoid for as many rows as leave registers to the decoder.
+    const FUSED: &'static [Fused] = &[kernels::fused::<Self, 1>];
 
     /// Calls `sink(i, vectors)` for each vector `i` of the padded length, ascending, with one vector
     /// for each of `rows`.

@@ -2,7 +2,17 @@
 //! and hands them to the kernels.
 
 pub(crate) mod attention;
+pub(crate) mod binary;
 pub(crate) mod cache;
+pub(crate) mod cast;
+pub(crate) mod concat;
+pub(crate) mod copy;
+mod elementwise;
 pub(crate) mod matmul;
 pub(crate) mod quantized;
+pub(crate) mod reduce;
+pub(crate) mod select;
 mod seqs;
+pub(crate) mod softmax;
+pub(crate) mod take;
+pub(crate) mod unary;

@@ -1,10 +1,13 @@
 //! Kernels over plain slices: no graph, no arrays, one file per family and path.
 
 pub mod attention;
+pub mod copy;
+pub mod elementwise;
 pub mod floats;
 pub mod math;
 pub mod matmul;
 pub mod quant;
+pub mod reduce;
 pub mod seq;
 
 use crate::Isa;
@@ -17,6 +20,10 @@ pub struct Kernels {
     pub matmul: &'static matmul::Table,
     /// Attention.
     pub attention: attention::Attention,
+    /// Elementwise functions.
+    pub elementwise: elementwise::Table,
+    /// Reductions.
+    pub reduce: reduce::Table,
 }
 
 impl Kernels {
@@ -26,6 +33,8 @@ impl Kernels {
             isa,
             matmul: matmul::Table::new(isa),
             attention: attention::Attention::new(isa),
+            elementwise: elementwise::Table::new(isa),
+            reduce: reduce::Table::new(isa),
         }
     }
 }

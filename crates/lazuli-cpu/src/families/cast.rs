@@ -9,7 +9,7 @@ use crate::call::{Call, Run};
 use crate::kernels::elementwise::Float;
 use crate::kernels::elementwise::cast::{Source, Target, Wide};
 use crate::kernels::elementwise::number::{Complex, Truth};
-use crate::kernels::elementwise::rows::map1;
+use crate::kernels::elementwise::rows::{convert, map1};
 
 pub(crate) fn kernel(to: Dtype, inputs: &[Spec]) -> Option<Run> {
     let from = inputs[0].dtype;
@@ -27,7 +27,7 @@ pub(crate) fn kernel(to: Dtype, inputs: &[Spec]) -> Option<Run> {
 fn run<A: Source, O: Target>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     // SAFETY: `rows` gives rows of an output of `O` and an operand of `A`.
     rows(call, &|row| unsafe {
-        map1(&row, |x: A| x.widen().narrow::<O>())
+        convert(&row, |x: A| x.widen().narrow::<O>())
     });
     Ok(())
 }

@@ -34,11 +34,7 @@ pub(super) fn candidates(
     if top_k_first {
         most_likely(row, params.top_k, candidates);
     } else {
-        // Tokens below (1 - top_p) / n hold less than 1 - top_p together: the nucleus is above them.
-        // Halved, so that rounding never decides.
-        let floor = top_p.map_or(f32::NEG_INFINITY, |top_p| {
-            (f64::from(max) + (total * (1.0 - top_p) / row.len() as f64 / 2.0).ln()) as f32
-        });
+        let floor = rough_floor(params, (row.len(), max, total));
         candidates.clear();
         candidates.extend(
             (0..)
@@ -48,7 +44,7 @@ pub(super) fn candidates(
         );
     }
     if let Some(top_p) = top_p {
-        let floor = nucleus_floor(&mut candidates.clone(), max, total * top_p);
+        let floor = nucleus_floor(candidates, max, total * top_p);
         candidates.retain(|c| c.logit >= floor);
     }
     if params.min_p > 0.0 {
@@ -61,6 +57,20 @@ pub(super) fn candidates(
         keep_most_likely(candidates, params.top_k);
         candidates.sort_unstable_by_key(|c| c.token);
     }
+}
+
+/// A logit below which no token of a row of `len` passes top-p and min-p, by a margin that keeps
+/// rounding from deciding.
+fn rough_floor(params: &SamplingParams, (len, max, total): (usize, f32, f64)) -> f32 {
+    let mut share: f64 = 0.0;
+    if params.top_p < 1.0 {
+        // Tokens below (1 - top_p) / len hold less than 1 - top_p together: the nucleus is above.
+        share = total * (1.0 - f64::from(params.top_p)) / len as f64;
+    }
+    if params.min_tokens_to_keep == 1 {
+        share = share.max(f64::from(params.min_p));
+    }
+    (f64::from(max) + (share / 2.0).ln()) as f32
 }
 
 /// The `count` most likely tokens of `row` into `kept`, in ascending token order.
@@ -109,51 +119,35 @@ fn keep_most_likely(candidates: &mut Vec<Candidate>, count: usize) {
 
 /// The smallest logit of the nucleus: candidates that have less than `mass` strictly above them.
 ///
-/// Quickselect by mass. `mass` is in units of `exp(logit - max)`; the order of `rest` is destroyed.
-fn nucleus_floor(mut rest: &mut [Candidate], max: f32, mass: f64) -> f32 {
-    let weight = |c: &Candidate| f64::from(exp(c.logit - max));
+/// `mass` is in units of `exp(logit - max)`. Masses are summed by distance from the largest logit;
+/// only candidates at the distance where `mass` is reached are sorted.
+fn nucleus_floor(candidates: &[Candidate], max: f32, mass: f64) -> f32 {
+    const STEPS_PER_NAT: f32 = 32.0;
+    let step = |c: &Candidate| (((max - c.logit) * STEPS_PER_NAT) as usize).min(1023);
+    let mut masses = [0.0f64; 1024];
+    for candidate in candidates {
+        masses[step(candidate)] += f64::from(exp(candidate.logit - max));
+    }
     let mut above = 0.0;
-    let mut floor = max;
-    while !rest.is_empty() {
-        let pivot = median(rest);
-        let (more, equal) = partition(rest, pivot);
-        let more_mass: f64 = rest[..more].iter().map(weight).sum();
-        if above + more_mass >= mass {
-            rest = &mut rest[..more];
-            continue;
-        }
-        let equal_mass: f64 = rest[more..equal].iter().map(weight).sum();
-        above += more_mass + equal_mass;
-        floor = pivot;
-        if above >= mass {
+    let mut crossing = 0;
+    for (step, step_mass) in masses.iter().enumerate().filter(|(_, mass)| **mass > 0.0) {
+        crossing = step;
+        if above + step_mass >= mass {
             break;
         }
-        rest = &mut rest[equal..];
+        above += step_mass;
     }
-    floor
-}
-
-/// The median of three logits of a slice that is not empty.
-fn median(candidates: &[Candidate]) -> f32 {
-    let last = candidates.len() - 1;
-    let [a, b, c] = [0, last / 2, last].map(|i| candidates[i].logit);
-    a.max(b).min(a.min(b).max(c))
-}
-
-/// Moves logits above `pivot` to the front, then those equal to it: the two groups' ends.
-fn partition(candidates: &mut [Candidate], pivot: f32) -> (usize, usize) {
-    let mut front = |start: usize, keep: &dyn Fn(f32) -> bool| {
-        let mut end = start;
-        for i in start..candidates.len() {
-            if keep(candidates[i].logit) {
-                candidates.swap(i, end);
-                end += 1;
-            }
+    let here = candidates.iter().filter(|c| step(c) == crossing);
+    let mut logits: Vec<f32> = here.map(|c| c.logit).collect();
+    logits.sort_unstable_by(|a, b| b.total_cmp(a));
+    for equals in logits.chunk_by(|a, b| a == b) {
+        above += f64::from(exp(equals[0] - max)) * equals.len() as f64;
+        if above >= mass {
+            return equals[0];
         }
-        end
-    };
-    let more = front(0, &|logit| logit > pivot);
-    (more, front(more, &|logit| logit == pivot))
+    }
+    // Rounding left the sum below `mass`: the whole step belongs to the nucleus.
+    logits.last().copied().unwrap_or(max)
 }
 
 /// Keeps candidates at least `min_p` as likely as the most likely one, and `least` of them anyway.
@@ -171,11 +165,14 @@ fn keep_min_p(candidates: &mut Vec<Candidate>, max: f32, min_p: f32, least: usiz
 /// XTC: removes candidates above `threshold`, except the least likely of them and `exempt` tokens.
 /// Probabilities are among the candidates.
 fn exclude_top_choices(candidates: &mut Vec<Candidate>, max: f32, threshold: f32, exempt: &[u32]) {
-    let weight = |c: &Candidate| f64::from(exp(c.logit - max));
-    let above = f64::from(threshold) * candidates.iter().map(weight).sum::<f64>();
+    let total: f64 = candidates
+        .iter()
+        .map(|c| f64::from(exp(c.logit - max)))
+        .sum();
+    let floor = f64::from(max) + (f64::from(threshold) * total).ln();
     let least = candidates
         .iter()
-        .filter(|c| weight(c) > above)
+        .filter(|c| f64::from(c.logit) > floor)
         .fold(f32::INFINITY, |least, c| least.min(c.logit));
     candidates.retain(|c| c.logit <= least || exempt.contains(&c.token));
 }

@@ -111,23 +111,24 @@ impl Style {
     }
 }
 
-/// A number by Python's `repr`: its exponents have a sign and two digits.
 fn number_text(out: &mut String, number: &Number) {
-    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
-        out.push_str(&number.to_string());
-        return;
-    };
-    let text = format!("{float:?}");
-    match text.split_once('e') {
-        Some((digits, exponent)) => {
-            let (sign, exponent) = match exponent.strip_prefix('-') {
-                Some(exponent) => ('-', exponent),
-                None => ('+', exponent),
-            };
-            let _ = write!(out, "{digits}e{sign}{exponent:0>2}");
-        }
-        None => out.push_str(&text),
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(float) => out.push_str(&float_text(float)),
+        None => out.push_str(&number.to_string()),
     }
+}
+
+/// A float by Python's `repr`: an exponent has a sign and two digits.
+pub(super) fn float_text(float: f64) -> String {
+    let text = format!("{float:?}");
+    let Some((digits, exponent)) = text.split_once('e') else {
+        return text;
+    };
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    format!("{digits}e{sign}{exponent:0>2}")
 }
 
 #[cfg(test)]

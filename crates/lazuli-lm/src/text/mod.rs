@@ -8,10 +8,13 @@ mod config;
 mod decode;
 mod detokenize;
 mod eos;
+mod jinja;
 mod json;
 mod stop;
 mod strftime;
 mod template;
+#[cfg(test)]
+mod template_tests;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
@@ -69,6 +72,12 @@ fn file_error(file: &str, reason: impl std::fmt::Display) -> Error {
         file: file.to_owned(),
         reason: one_line(&reason.to_string()),
     }
+}
+
+/// Runs code of another crate that panics on some inputs instead of returning an error: none if it did.
+/// What `run` borrows is only read, or dropped with the error.
+fn unless_panicking<T>(run: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
 }
 
 /// `text` without line breaks and runs of spaces.

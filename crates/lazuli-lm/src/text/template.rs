@@ -1,24 +1,18 @@
 //! Chat templates: Jinja as Hugging Face's tokenizers render it.
 //!
-//! The environment has what published templates use: Python's string and dict methods, `tojson` as
-//! `json.dumps`, `raise_exception`, `strftime_now`, loop controls, `generation` blocks (rendered as if
-//! they were not there), trimmed blocks, and the special tokens as variables. An instruction budget
-//! ends templates that loop for ever; it does not bound the memory of a string that a template doubles.
+//! Messages, tools and further variables are JSON values; what a template may do is in `jinja.rs`.
 
 use std::path::Path;
 use std::time::SystemTime;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Serde};
-use minijinja::{AutoEscape, Environment, ErrorKind, Value as Jinja};
+use minijinja::value::Serde;
+use minijinja::{Environment, Value as Jinja};
 use serde_json::{Map, Value};
 
-use super::json::Style;
+use super::jinja::{environment, guarded, without_generation_tags};
 use super::strftime::strftime;
-use super::{Error, Result, TokenizerConfig, file_error, one_line, read_optional};
+use super::{Error, Result, TokenizerConfig, file_error, read_optional};
 
-/// Instructions that one rendering may take: thousands of messages with tools take a tenth of it.
-const FUEL: u64 = 20_000_000;
 /// Stands for the end of the last message while a prompt that continues it is rendered.
 const END_MARK: &str = "\u{F8FF}lazuli-end-of-message\u{F8FF}";
 const DEFAULT: &str = "default";
@@ -109,9 +103,10 @@ impl ChatTemplate {
         let mut environment = environment();
         let mut names = Vec::new();
         for (name, source) in sources {
-            let added =
-                environment.add_template_owned(name.clone(), without_generation_tags(&source));
-            added.map_err(|error| template_error(&name, &error))?;
+            let source = without_generation_tags(&source);
+            guarded(&name, || {
+                environment.add_template_owned(name.clone(), source)
+            })?;
             names.push(name);
         }
         if names.is_empty() {
@@ -133,12 +128,6 @@ impl ChatTemplate {
     /// too much work.
     pub fn render(&self, messages: &[Value], options: &ChatOptions) -> Result<String> {
         let name = self.choose(options)?;
-        let failed = |error: &minijinja::Error| template_error(name, error);
-        let template = self
-            .environment
-            .get_template(name)
-            .map_err(|error| failed(&error))?;
-
         let mut messages = messages.to_vec();
         if options.ending == Ending::Continue {
             mark_end(&mut messages).ok_or_else(|| Error::Template {
@@ -165,7 +154,9 @@ impl ChatTemplate {
         variables.push(("strftime_now", clock));
 
         let context = Jinja::from_pairs(variables);
-        let mut prompt = template.render(context).map_err(|error| failed(&error))?;
+        let mut prompt = guarded(name, || {
+            self.environment.get_template(name)?.render(context)
+        })?;
         if options.ending == Ending::Continue {
             let end = prompt.rfind(END_MARK).ok_or_else(|| Error::Template {
                 name: name.to_owned(),
@@ -215,108 +206,6 @@ fn mark_end(messages: &mut [Value]) -> Option<()> {
     };
     text.push_str(END_MARK);
     Some(())
-}
-
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    let mut syntax = SyntaxConfig::builder();
-    // Only delimiters can be wrong, and these are the default ones.
-    if let Ok(syntax) = syntax.trim_blocks(true).lstrip_blocks(true).build() {
-        environment.set_syntax(syntax);
-    }
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.set_fuel(Some(FUEL));
-    environment.add_filter("tojson", tojson);
-    environment.add_function(
-        "raise_exception",
-        |message: Jinja| -> Result<Jinja, minijinja::Error> {
-            Err(minijinja::Error::new(
-                ErrorKind::InvalidOperation,
-                message.to_string(),
-            ))
-        },
-    );
-    environment
-}
-
-/// `tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False)`, as in transformers.
-fn tojson(
-    value: Jinja,
-    ensure_ascii: Option<Jinja>,
-    indent: Option<Jinja>,
-    separators: Option<Jinja>,
-    named: Kwargs,
-) -> Result<String, minijinja::Error> {
-    let wrong = |what: String| minijinja::Error::new(ErrorKind::InvalidOperation, what);
-    let argument = |positional: Option<Jinja>, name| -> Result<Option<Jinja>, minijinja::Error> {
-        let given = match positional {
-            Some(value) => Some(value),
-            None => named.get::<Option<Jinja>>(name)?,
-        };
-        Ok(given.filter(|value| !value.is_none() && !value.is_undefined()))
-    };
-    let ensure_ascii = argument(ensure_ascii, "ensure_ascii")?;
-    let indent = match argument(indent, "indent")? {
-        Some(text) if text.as_str().is_some() => text.as_str().map(str::to_owned),
-        Some(spaces) => {
-            let spaces = usize::try_from(spaces)?;
-            let within = (spaces <= 64).then(|| " ".repeat(spaces));
-            Some(within.ok_or_else(|| wrong(format!("tojson: indent {spaces} is above 64")))?)
-        }
-        None => None,
-    };
-    let mut style = Style::new(indent);
-    style.ensure_ascii = ensure_ascii.is_some_and(|value| value.is_true());
-    style.sort_keys = argument(None, "sort_keys")?.is_some_and(|value| value.is_true());
-    if let Some(separators) = argument(separators, "separators")? {
-        (style.item_separator, style.key_separator) = (
-            separators.get_item_by_index(0)?.to_string(),
-            separators.get_item_by_index(1)?.to_string(),
-        );
-    }
-    named.assert_all_used()?;
-    if value.is_undefined() {
-        return Err(wrong("tojson: the value is undefined".to_owned()));
-    }
-    let json = serde_json::to_value(&value).map_err(|error| wrong(format!("tojson: {error}")))?;
-    Ok(style.write(&json))
-}
-
-/// `source` with `{% generation %}` … `{% endgeneration %}` as blocks that change nothing. They mark
-/// the assistant's text for training, and minijinja has no custom tags.
-fn without_generation_tags(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let (before, tag) = rest.split_at(start);
-        out.push_str(before);
-        let end = tag.find("%}").map_or(tag.len(), |end| end + 2);
-        let (tag, after) = tag.split_at(end);
-        let name = tag.trim_matches(|c: char| "{}%-+".contains(c) || c.is_whitespace());
-        match name {
-            "generation" => out.push_str(&tag.replace("generation", "if true")),
-            "endgeneration" => out.push_str(&tag.replace("endgeneration", "endif")),
-            _ => out.push_str(tag),
-        }
-        rest = after;
-    }
-    out + rest
-}
-
-fn template_error(name: &str, error: &minijinja::Error) -> Error {
-    let reason = match (error.kind(), error.detail()) {
-        (ErrorKind::OutOfFuel, _) => {
-            format!("it takes more than {FUEL} instructions; a loop in it may not end")
-        }
-        (_, Some(detail)) if !detail.is_empty() => one_line(detail),
-        (kind, _) => kind.to_string(),
-    };
-    Error::Template {
-        name: name.to_owned(),
-        line: error.line(),
-        reason,
-    }
 }
 
 fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {

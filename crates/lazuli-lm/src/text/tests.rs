@@ -367,3 +367,50 @@ fn eos_is_the_configs_unless_the_generation_config_differs_and_always_the_tokeni
     assert!(set.contains(8191) && !set.contains(8189));
     assert_eq!(set.with([8189, 8191]).tokens(), [8189, 8191]);
 }
+
+#[test]
+fn damaged_tokenizers_are_errors_or_work_but_never_panic() {
+    let json = sentencepiece().to_string();
+    // Fewer byte tokens, so that damage meets structure more often.
+    let start = json.find("[\"<0x02>\"").unwrap();
+    let end = json.find("[\"▁\"").unwrap();
+    let json = [&json[..start], &json[end..]].concat().into_bytes();
+    Tokenizer::from_bytes(&json, None).unwrap();
+    let pieces = prop::sample::select(vec![
+        "0", "9", "-1", "null", "\"\"", "{", "}", "[", "]", ",", "true", "\"a\"", "é", "1e99",
+    ]);
+    let edits = prop::collection::vec((0..json.len(), 0usize..12, pieces), 1..3);
+    proptest!(config(20_000), |(edits in edits)| {
+        let mut damaged = json.clone();
+        for (at, remove, piece) in edits {
+            let at = at.min(damaged.len());
+            let end = (at + remove).min(damaged.len());
+            damaged.splice(at..end, piece.bytes());
+        }
+        if let Ok(tokenizer) = Tokenizer::from_bytes(&damaged, None) {
+            let tokens = tokenizer.encode("the cat é <s> 🦀").unwrap_or_default();
+            let _ = streamed(&tokenizer, &tokens, false);
+        }
+    });
+}
+
+/// `cargo test --release -p lazuli-lm -- --ignored --nocapture nanoseconds`
+#[test]
+#[ignore = "a measurement"]
+fn nanoseconds_per_streamed_token() {
+    let tokenizer = tiny();
+    let text = include_str!("tokenizer.rs").repeat(100);
+    let tokens = tokenizer.encode(&text).unwrap();
+    for count in [tokens.len() / 16, tokens.len() / 4, tokens.len()] {
+        let start = std::time::Instant::now();
+        let length = streamed(&tokenizer, &tokens[..count], true).len();
+        let each = start.elapsed().as_nanos() / count as u128;
+        println!("{count:8} tokens, {length:8} bytes: {each} ns a token");
+    }
+    let start = std::time::Instant::now();
+    tokenizer.encode(&text).unwrap();
+    println!(
+        "encoding: {} ns a token",
+        start.elapsed().as_nanos() / tokens.len() as u128
+    );
+}

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::config::{self, TokenizerConfig};
 use super::decode::{self, Stage};
-use super::{Detokenizer, Error, Result, file_error, one_line, read_optional};
+use super::{Detokenizer, Error, Result, file_error, one_line, read_optional, unless_panicking};
 
 const FILE: &str = "tokenizer.json";
 
@@ -76,7 +76,9 @@ impl Tokenizer {
             .transpose()?
             .unwrap_or_default();
         serde_json::from_slice::<Outline>(tokenizer).map_err(|error| file_error(FILE, error))?;
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(tokenizer)
+        let loaded = unless_panicking(|| tokenizers::Tokenizer::from_bytes(tokenizer));
+        let mut tokenizer = loaded
+            .ok_or_else(|| file_error(FILE, "its parts contradict each other"))?
             .map_err(|error| file_error(FILE, error))?;
         // A prompt is never cut or padded in silence.
         let without = tokenizer.with_padding(None).with_truncation(None);
@@ -207,8 +209,9 @@ impl Inner {
 }
 
 fn encode(tokenizer: &tokenizers::Tokenizer, text: &str, add_special: bool) -> Result<Vec<u32>> {
-    let encoding = tokenizer.encode_fast(text, add_special);
-    let encoding = encoding.map_err(|error| Error::Tokenizer(one_line(&error.to_string())))?;
+    let encoding = unless_panicking(|| tokenizer.encode_fast(text, add_special))
+        .ok_or_else(|| Error::Tokenizer("tokenizer.json contradicts itself".to_owned()))?
+        .map_err(|error| Error::Tokenizer(one_line(&error.to_string())))?;
     Ok(encoding.get_ids().to_vec())
 }
 

@@ -1,2 +1,61 @@
-//! Project automation.
-fn main() {}
+//! Project automation: what CI checks beyond the compiler, and what it reads out of the README.
+//!
+//! A program of the workspace instead of shell scripts: it is typed, tested and lints itself, and
+//! `cargo xtask` finds it on every system. It depends on nothing that takes long to build.
+#![forbid(unsafe_code)]
+
+mod readme;
+mod tidy;
+
+use std::io::Write;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "\
+cargo xtask tidy            check the tree against the house rules
+cargo xtask readme PREFIX   print the first fenced command of README.md that starts with PREFIX";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            // A closed stderr leaves nobody to tell.
+            let _ = writeln!(std::io::stderr(), "xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["tidy"] => tidy::run(&root()?),
+        ["readme", prefix] => {
+            let text = std::fs::read_to_string(root()?.join("README.md")).context("README.md")?;
+            let Some(command) = readme::command(&text, prefix) else {
+                bail!("README.md: no fenced command starts with `{prefix}`; it must show one");
+            };
+            writeln!(std::io::stdout(), "{command}")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        ["--help" | "-h"] => {
+            writeln!(std::io::stdout(), "{USAGE}")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!("unknown task `{}`; tasks are:\n{USAGE}", args.join(" ")),
+    }
+}
+
+/// The root of the checkout that the current folder is in.
+fn root() -> Result<std::path::PathBuf> {
+    let out = Command::new("git")
+        .args(["rev-parse", "--show-toplevel"])
+        .output()
+        .context("git")?;
+    if !out.status.success() {
+        bail!("not in a git checkout: run it inside the repository");
+    }
+    Ok(String::from_utf8(out.stdout)?.trim_end().into())
+}

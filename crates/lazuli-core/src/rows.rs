@@ -4,6 +4,8 @@
 //! length, position and role. What changes from step to step is the table's contents, never a shape
 //! that a kernel was made for, so one plan serves every step.
 
+use std::sync::Arc;
+
 use crate::array::Array;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
@@ -36,6 +38,7 @@ pub struct Sequence {
 pub struct Rows {
     table: Array,
     positions: Array,
+    sequences: Arc<[Sequence]>,
     tokens: usize,
     end: usize,
     slots: usize,
@@ -78,6 +81,7 @@ impl Rows {
         Ok(Rows {
             table: Array::from_slice(&table, [sequences.len(), COLUMNS])?,
             positions: Array::from_slice(&positions, [tokens])?,
+            sequences: sequences.into(),
             tokens,
             end,
             slots: last_slot + 1,
@@ -105,6 +109,11 @@ impl Rows {
     /// `[tokens]` i32: each token's position in its sequence.
     pub fn positions(&self) -> &Array {
         &self.positions
+    }
+
+    /// The sequences, as the host knows them.
+    pub fn sequences(&self) -> &[Sequence] {
+        &self.sequences
     }
 
     /// Tokens in the call.

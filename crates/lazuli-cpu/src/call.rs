@@ -36,11 +36,21 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
     let row_major = inputs.iter().all(|s| s.strides.is_none());
     match op {
         Op::Matmul(_) => families::matmul::kernel(inputs),
+        Op::Copy(_) => families::copy::kernel(),
+        Op::Unary(op) => families::unary::kernel(*op, inputs),
+        Op::Binary(op) => families::binary::kernel(*op, inputs),
+        Op::Select(_) => families::select::kernel(inputs),
+        Op::Cast(op) => families::cast::kernel(op.0, inputs),
+        Op::Concat(_) => families::concat::kernel(),
+        Op::Take(_) => families::take::kernel(),
         // The fused and ragged operations take row-major operands of the dtypes that core allows.
         _ if !row_major => None,
         Op::RmsNorm(_) => families::norm::kernel(inputs),
         Op::Swiglu(_) => families::swiglu::kernel(inputs),
         Op::Rope(_) => families::rope::kernel(inputs),
+        Op::Reduce(op) => families::reduce::kernel(op.kind, inputs),
+        Op::ArgReduce(_) => families::reduce::arg_kernel(inputs),
+        Op::Softmax(_) => families::softmax::kernel(inputs),
         Op::Quantize(_) => families::quantized::quantize_kernel(inputs),
         Op::Dequantize(_) => families::quantized::dequantize_kernel(outputs),
         Op::QuantizedMatmul(_) => families::quantized::matmul_kernel(inputs),

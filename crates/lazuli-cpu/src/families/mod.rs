@@ -2,12 +2,22 @@
 //! and hands them to the kernels.
 
 pub(crate) mod attention;
+pub(crate) mod binary;
 pub(crate) mod cache;
+pub(crate) mod cast;
+pub(crate) mod concat;
+pub(crate) mod copy;
+mod elementwise;
 pub(crate) mod experts;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod quantized;
 pub(crate) mod recurrent;
+pub(crate) mod reduce;
 pub(crate) mod rope;
+pub(crate) mod select;
 mod seqs;
+pub(crate) mod softmax;
 pub(crate) mod swiglu;
+pub(crate) mod take;
+pub(crate) mod unary;

@@ -2,11 +2,14 @@
 
 pub mod attention;
 pub mod conv;
+pub mod copy;
+pub mod elementwise;
 pub mod floats;
 pub mod gated_delta;
 pub mod math;
 pub mod matmul;
 pub mod quant;
+pub mod reduce;
 pub mod rows;
 pub mod seq;
 #[cfg(test)]
@@ -24,6 +27,10 @@ pub struct Kernels {
     pub matmul: &'static matmul::Table,
     /// Attention.
     pub attention: attention::Attention,
+    /// Elementwise functions.
+    pub elementwise: elementwise::Table,
+    /// Reductions.
+    pub reduce: reduce::Table,
     f32: Typed<f32>,
     bf16: Typed<bf16>,
     f16: Typed<f16>,
@@ -83,6 +90,8 @@ impl Kernels {
             f32: Typed::new(isa),
             bf16: Typed::new(isa),
             f16: Typed::new(isa),
+            elementwise: elementwise::Table::new(isa),
+            reduce: reduce::Table::new(isa),
         }
     }
 }

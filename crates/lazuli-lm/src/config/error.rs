@@ -84,7 +84,7 @@ impl Error {
 }
 
 /// At most 80 characters, none of which breaks the line or drives a terminal.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     const LEN: usize = 80;
     let mut out: String = text
         .chars()

@@ -23,6 +23,7 @@ use std::path::Path;
 use lazuli_core::Dtype;
 use serde_json::Value;
 
+pub(crate) use error::shorten;
 pub use error::{Error, Result};
 pub use family::Family;
 pub use layers::{GatedDelta, LayerKind, Moe};

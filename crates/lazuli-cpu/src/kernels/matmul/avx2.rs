@@ -1,13 +1,12 @@
 //! The AVX2 path: f32 arithmetic with fused multiply-add in eight lanes.
 
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 use lazuli_core::dtype::Dtype;
 
 use super::Matrix;
 use super::portable::expand_f32;
-use super::table::{Arithmetic, Decoder, Dot, ROWS, Tile};
+use super::table::{Arithmetic, Decoder, Dot, MAX_COLUMNS, ROWS};
 
 const LANES: usize = 8;
 
@@ -16,7 +15,7 @@ pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     decoder: |_| Decoder {
         block: LANES,
         expand,
-        matvec: None,
+        fused: &[],
         reorder: None,
     },
     dot: &[dot::<1> as Dot, dot::<2>, dot::<3>],
@@ -24,41 +23,36 @@ pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
 
 /// The portable loops, compiled for AVX2.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn expand(matrix: &Matrix<'_>, rows: Range<usize>, dst: &mut [u8]) {
-    expand_f32(matrix, rows, dst, LANES);
+fn expand(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
+    expand_f32(matrix, rows, dst);
 }
 
-/// Four weight rows at a time: with three columns, twelve accumulators.
+/// With three columns, twelve accumulators.
 ///
 /// # Safety
 /// See [`Dot`].
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn dot<const C: usize>(tile: &Tile, x: &[*const u8], out: &mut [f32]) {
-    assert_eq!(x.len(), C);
-    for row in (0..tile.rows).step_by(ROWS) {
-        // Rows beyond the last read the last again; `out` has room for their results.
-        let weights: [*const f32; ROWS] = std::array::from_fn(|i| {
-            let row = (row + i).min(tile.rows - 1);
-            // SAFETY: the tile has this row.
-            unsafe { tile.weights.add(row * tile.stride).cast() }
-        });
-        let mut sums = [[_mm256_setzero_ps(); ROWS]; C];
-        for k in (0..tile.k).step_by(LANES) {
-            // SAFETY: rows have `tile.k` elements, a multiple of the lanes.
-            let w = weights.map(|row| unsafe { _mm256_loadu_ps(row.add(k)) });
-            for (sums, x) in sums.iter_mut().zip(x) {
-                // SAFETY: as above.
-                let x = unsafe { _mm256_loadu_ps(x.cast::<f32>().add(k)) };
-                for (sum, w) in sums.iter_mut().zip(w) {
-                    *sum = _mm256_fmadd_ps(w, x, *sum);
-                }
+unsafe fn dot<const C: usize>(
+    weights: [*const u8; ROWS],
+    x: &[*const u8; MAX_COLUMNS],
+    k: usize,
+    sums: &mut [[f32; ROWS]],
+) {
+    let mut lanes = [[_mm256_setzero_ps(); ROWS]; C];
+    for i in (0..k).step_by(LANES) {
+        // SAFETY: rows have `k` elements, a multiple of the lanes.
+        let w = weights.map(|row| unsafe { _mm256_loadu_ps(row.cast::<f32>().add(i)) });
+        for (lanes, x) in lanes.iter_mut().zip(x) {
+            // SAFETY: as above.
+            let x = unsafe { _mm256_loadu_ps(x.cast::<f32>().add(i)) };
+            for (lanes, w) in lanes.iter_mut().zip(w) {
+                *lanes = _mm256_fmadd_ps(w, x, *lanes);
             }
         }
-        for (c, sums) in sums.into_iter().enumerate() {
-            let place = &mut out[c * tile.out_stride + row..][..ROWS];
-            // SAFETY: `place` has four elements.
-            unsafe { _mm_storeu_ps(place.as_mut_ptr(), totals(sums)) };
-        }
+    }
+    for (sums, lanes) in sums.iter_mut().zip(lanes) {
+        // SAFETY: `sums` has four elements.
+        unsafe { _mm_storeu_ps(sums.as_mut_ptr(), totals(lanes)) };
     }
 }
 

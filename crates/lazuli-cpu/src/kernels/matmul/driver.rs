@@ -9,7 +9,7 @@ use std::ops::Range;
 use lazuli_core::dtype::Dtype;
 
 use super::scratch::{self, Lines};
-use super::table::{Arithmetic, Decoder, MAX_COLUMNS, ROWS, Table, Tile};
+use super::table::{Arithmetic, Decoder, MAX_COLUMNS, ROWS, Table};
 use super::{Matrix, Rows, Weight};
 use crate::kernels::quant::floats;
 use crate::pool::Pool;
@@ -20,8 +20,8 @@ const SERIAL: usize = 1 << 16;
 /// Bytes of decoded weights that a thread keeps: half of a common L2.
 const TILE_BYTES: usize = 256 << 10;
 
-/// Weight rows per round where nothing is decoded to memory.
-const ROUND: usize = 256;
+/// Weight rows of a tile that is not kept.
+const FEW_TILE: usize = 256;
 
 /// One product; the outputs are passed beside it.
 pub(super) struct Job<'a> {
@@ -209,68 +209,119 @@ impl<'a> Kernel<'a> {
         // be that many over `slots_per_x`.
         let x_row = |i: usize| unsafe { x.first.add(place(i) / job.slots_per_x * x.stride) };
         let expert_row = group.expert * job.n;
-        if let (1, Some(matvec)) = (group.rows, self.decoder.matvec) {
-            for rows in rounds(range, ROUND) {
-                let mut sums = [0.0; ROUND];
-                let sums = &mut sums[..rows.len()];
-                // SAFETY: the table was made for this machine; the matrix has all experts' rows;
-                // `x` is padded.
-                unsafe {
-                    let rows = expert_row + rows.start..expert_row + rows.end;
-                    matvec(&job.matrix, rows, x_row(0), sums);
-                }
-                // SAFETY: this thread owns `rows`.
-                unsafe { out.store(place(0), rows.start, sums) };
-            }
-            return;
-        }
-
         let row_bytes = self.row_bytes();
         let columns = self.arithmetic.dot.len();
-        let tile_rows = match self.direct {
-            // A few activation rows meet each weight once: decode no more than L1 holds.
-            _ if group.rows <= columns => (16 << 10) / row_bytes,
-            _ => TILE_BYTES / row_bytes,
+        let blocks = group.rows.div_ceil(columns);
+        // A few rows meet each weight while it is in L1, right after it was decoded; many rows
+        // meet a tile of weights in L2.
+        let few = blocks <= 2;
+        let tile_rows = match TILE_BYTES / row_bytes {
+            _ if few => FEW_TILE,
+            rows => (rows / ROWS * ROWS).clamp(ROWS, 64),
         };
-        let tile_rows = (tile_rows / ROWS * ROWS).clamp(ROWS, 64);
-        let sums_bytes = (MAX_COLUMNS * tile_rows * 4).next_multiple_of(64);
-        for rows in rounds(range, tile_rows) {
-            let bytes = lines.bytes(sums_bytes + rows.len() * row_bytes);
+        for tile in rounds(range, tile_rows) {
+            let fours = Fours::new(expert_row + tile.start..expert_row + tile.end);
+            let sums_rows = if few { group.rows } else { columns };
+            let sums_bytes = (sums_rows * tile_rows * 4).next_multiple_of(64);
+            let together = if few { 1 } else { fours.count };
+            let bytes = lines.bytes(sums_bytes + together * ROWS * row_bytes);
             let (sums, decoded) = bytes.split_at_mut(sums_bytes);
             let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
-            let from = expert_row + rows.start..expert_row + rows.end;
-            let weights = match self.direct {
-                Some(bytes) => bytes[from.start * row_bytes..from.end * row_bytes].as_ptr(),
-                None => {
-                    // SAFETY: the table was made for this machine, the decoder for this kind of
-                    // matrix, whose rows include all experts'; `decoded` has a padded row for each.
-                    unsafe { (self.decoder.expand)(&job.matrix, from, decoded) };
-                    decoded.as_ptr()
+            let store = |rows: Range<usize>, sums: &[f32]| {
+                for (i, sums) in rows.zip(sums.chunks_exact(tile_rows)) {
+                    // SAFETY: this thread owns the weight rows of the tile.
+                    unsafe { out.store(place(i), tile.start, &sums[..tile.len()]) };
                 }
             };
-            let tile = Tile {
-                weights,
-                stride: row_bytes,
-                rows: rows.len(),
-                k: self.k,
-                out_stride: tile_rows,
-            };
-            let blocks = group.rows.div_ceil(columns);
-            for block in 0..blocks {
-                let share = |block: usize| block * group.rows / blocks;
-                let (first, end) = (share(block), share(block + 1));
+
+            if let Some(fused) = self.decoder.fused.get(group.rows - 1) {
                 let mut pointers = [std::ptr::null(); MAX_COLUMNS];
-                let pointers = &mut pointers[..end - first];
-                for (i, pointer) in pointers.iter_mut().enumerate() {
-                    *pointer = x_row(first + i);
+                for (i, pointer) in pointers[..group.rows].iter_mut().enumerate() {
+                    *pointer = x_row(i);
                 }
-                // SAFETY: the table was made for this machine; the tile's rows are `weights` and
-                // padded, as are the rows of `x`; `sums` has MAX_COLUMNS rows of `tile_rows`.
-                unsafe { self.arithmetic.dot[pointers.len() - 1](&tile, pointers, sums) };
-                for (i, sums) in sums.chunks_exact(tile_rows).take(end - first).enumerate() {
-                    // SAFETY: this thread owns `rows`.
-                    unsafe { out.store(place(first + i), rows.start, &sums[..rows.len()]) };
+                let mut products = [[0.0; ROWS]; MAX_COLUMNS];
+                let products = &mut products[..group.rows];
+                for i in 0..fours.count {
+                    // SAFETY: the table was made for this machine, the decoder for this kind of
+                    // matrix, which has all experts' rows; `x` is padded.
+                    unsafe { fused(&job.matrix, fours.rows(i), &pointers, products) };
+                    fours.scatter(i, products, sums, tile_rows);
                 }
+                store(0..group.rows, sums);
+                continue;
+            }
+            for first in (0..fours.count).step_by(together) {
+                if self.direct.is_none() {
+                    for (i, dst) in decoded.chunks_exact_mut(ROWS * row_bytes).enumerate() {
+                        let rows = fours.rows(first + i);
+                        // SAFETY: as above; `dst` has a padded row for each.
+                        unsafe { (self.decoder.expand)(&job.matrix, rows, dst) };
+                    }
+                }
+                for block in 0..blocks {
+                    let share = |block: usize| block * group.rows / blocks;
+                    let rows = share(block)..share(block + 1);
+                    let mut pointers = [std::ptr::null(); MAX_COLUMNS];
+                    for (i, pointer) in rows.clone().zip(&mut pointers) {
+                        *pointer = x_row(i);
+                    }
+                    let sums = if few {
+                        &mut sums[rows.start * tile_rows..]
+                    } else {
+                        &mut *sums
+                    };
+                    for i in 0..together {
+                        let weights = match self.direct {
+                            Some(bytes) => fours
+                                .rows(first + i)
+                                .map(|row| bytes[row * row_bytes..][..row_bytes].as_ptr()),
+                            None => std::array::from_fn(|r| {
+                                decoded[(i * ROWS + r) * row_bytes..][..row_bytes].as_ptr()
+                            }),
+                        };
+                        let mut products = [[0.0; ROWS]; MAX_COLUMNS];
+                        let products = &mut products[..rows.len()];
+                        let dot = self.arithmetic.dot[rows.len() - 1];
+                        // SAFETY: the table was made for this machine; the weights and the rows of
+                        // `x` are padded to `k`.
+                        unsafe { dot(weights, &pointers, self.k, products) };
+                        fours.scatter(first + i, products, sums, tile_rows);
+                    }
+                    if !few {
+                        store(rows, sums);
+                    }
+                }
+            }
+            if few {
+                store(0..group.rows, sums);
+            }
+        }
+    }
+}
+
+/// A range of weight rows, four at a time: one from each quarter of the range, so that memory is
+/// read in four long streams, which the hardware follows better than many short ones.
+struct Fours {
+    range: Range<usize>,
+    count: usize,
+}
+
+impl Fours {
+    fn new(range: Range<usize>) -> Fours {
+        let count = range.len().div_ceil(ROWS);
+        Fours { range, count }
+    }
+
+    /// The rows of step `i`; where a quarter is short, the last row again.
+    fn rows(&self, i: usize) -> [usize; ROWS] {
+        std::array::from_fn(|q| (self.range.start + q * self.count + i).min(self.range.end - 1))
+    }
+
+    /// Puts the products of step `i` in the order of the range; activation rows are `stride` apart.
+    fn scatter(&self, i: usize, products: &[[f32; ROWS]], sums: &mut [f32], stride: usize) {
+        for (r, row) in self.rows(i).into_iter().enumerate() {
+            for (c, products) in products.iter().enumerate() {
+                sums[c * stride + row - self.range.start] = products[r];
             }
         }
     }

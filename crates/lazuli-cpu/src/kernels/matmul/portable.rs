@@ -3,11 +3,9 @@
 //!
 //! The decoding loops are shared with AVX2, which compiles them again with its features.
 
-use std::ops::Range;
-
 use lazuli_core::dtype::Dtype;
 
-use super::table::{Arithmetic, Decoder, Dot, ROWS, Tile};
+use super::table::{Arithmetic, Decoder, Dot, MAX_COLUMNS, ROWS};
 use super::{Affine, Matrix, Weight};
 use crate::kernels::quant::bits::{unpack8, with_bits};
 use crate::kernels::quant::floats;
@@ -19,23 +17,23 @@ pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     decoder: |_| Decoder {
         block: LANES,
         expand,
-        matvec: None,
+        fused: &[],
         reorder: None,
     },
     dot: &[dot::<1> as Dot, dot::<2>],
 };
 
-fn expand(matrix: &Matrix<'_>, rows: Range<usize>, dst: &mut [u8]) {
-    expand_f32(matrix, rows, dst, LANES);
+fn expand(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
+    expand_f32(matrix, rows, dst);
 }
 
-/// Decodes rows to f32 in natural order, padded to a multiple of `lanes`.
+/// Decodes rows to f32 in natural order.
 #[inline(always)]
-pub(super) fn expand_f32(matrix: &Matrix<'_>, rows: Range<usize>, dst: &mut [u8], lanes: usize) {
+pub(super) fn expand_f32(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
     let k = matrix.k;
-    let padded = k.next_multiple_of(lanes);
     let dst: &mut [f32] = bytemuck::cast_slice_mut(dst);
-    for (row, dst) in rows.zip(dst.chunks_exact_mut(padded)) {
+    let padded = dst.len() / ROWS;
+    for (row, dst) in rows.into_iter().zip(dst.chunks_exact_mut(padded)) {
         let (dst, padding) = dst.split_at_mut(k);
         padding.fill(0.0);
         match matrix.weight {
@@ -82,31 +80,31 @@ type Block = [[u8; 4]; LANES];
 ///
 /// # Safety
 /// See [`Dot`].
-unsafe fn dot<const C: usize>(tile: &Tile, x: &[*const u8], out: &mut [f32]) {
-    // SAFETY: for the caller of this closure: the pointer is to a padded row.
+unsafe fn dot<const C: usize>(
+    weights: [*const u8; ROWS],
+    x: &[*const u8; MAX_COLUMNS],
+    k: usize,
+    sums: &mut [[f32; ROWS]],
+) {
+    // SAFETY: for the caller of this closure: the pointer is to a row of `k` elements.
     let blocks =
-        |row: *const u8| unsafe { std::slice::from_raw_parts(row.cast::<Block>(), tile.k / LANES) };
-    for row in (0..tile.rows.next_multiple_of(ROWS)).step_by(2) {
-        let weights: [&[Block]; 2] = std::array::from_fn(|i| {
-            // Rows beyond the last read the last again.
-            let row = (row + i).min(tile.rows - 1);
-            // SAFETY: the tile has this row.
-            blocks(unsafe { tile.weights.add(row * tile.stride) })
-        });
-        let x: [&[Block]; C] = std::array::from_fn(|c| blocks(x[c]));
-        let mut sums = [[[0.0; LANES]; C]; 2];
-        for i in 0..tile.k / LANES {
-            for (sums, weights) in sums.iter_mut().zip(weights) {
-                for (sums, x) in sums.iter_mut().zip(x) {
-                    for (sum, (w, x)) in sums.iter_mut().zip(weights[i].iter().zip(x[i])) {
-                        *sum += f32::from_le_bytes(*w) * f32::from_le_bytes(x);
+        |row: *const u8| unsafe { std::slice::from_raw_parts(row.cast::<Block>(), k / LANES) };
+    let x: [&[Block]; C] = std::array::from_fn(|c| blocks(x[c]));
+    for first in (0..ROWS).step_by(2) {
+        let weights = [blocks(weights[first]), blocks(weights[first + 1])];
+        let mut lanes = [[[0.0; LANES]; C]; 2];
+        for i in 0..k / LANES {
+            for (lanes, weights) in lanes.iter_mut().zip(weights) {
+                for (lanes, x) in lanes.iter_mut().zip(x) {
+                    for (lane, (w, x)) in lanes.iter_mut().zip(weights[i].iter().zip(x[i])) {
+                        *lane += f32::from_le_bytes(*w) * f32::from_le_bytes(x);
                     }
                 }
             }
         }
-        for (r, sums) in sums.iter().enumerate() {
-            for (c, sums) in sums.iter().enumerate() {
-                out[c * tile.out_stride + row + r] = total(sums);
+        for (r, lanes) in lanes.iter().enumerate() {
+            for (sums, lanes) in sums.iter_mut().zip(lanes) {
+                sums[first + r] = total(lanes);
             }
         }
     }

@@ -3,8 +3,6 @@
 //! A path is one or two arithmetics; an arithmetic is a set of functions that produce and consume
 //! weight elements in the same order, so that any of them can stand in for another.
 
-use std::ops::Range;
-
 use lazuli_core::dtype::Dtype;
 
 use super::{Matrix, Weight, portable};
@@ -12,7 +10,7 @@ use super::{Matrix, Weight, portable};
 use super::{avx2, avx512};
 use crate::isa::Isa;
 
-/// Weight rows that a dot kernel takes at a time; tiles are whole multiples of it.
+/// Weight rows that a kernel takes at a time.
 pub(super) const ROWS: usize = 4;
 
 /// Most activation rows that any dot kernel takes at a time.
@@ -41,8 +39,8 @@ pub(super) struct Decoder {
     /// Rows of elements are zero-padded to a multiple of this.
     pub(super) block: usize,
     pub(super) expand: Expand,
-    /// For a single activation row; without it, one row goes the way of several.
-    pub(super) matvec: Option<Matvec>,
+    /// `fused[c - 1]` takes `c` activation rows; more go through `expand` and `dot`.
+    pub(super) fused: &'static [Fused],
     /// Puts a padded row of activations into the order in which the weights are decoded.
     pub(super) reorder: Option<Reorder>,
 }
@@ -56,38 +54,33 @@ pub(super) type Reorder = unsafe fn(row: &mut [u8]);
 /// Decodes rows of a matrix to `dst`, each padded with zeros to a multiple of the block.
 ///
 /// # Safety
-/// The path is available, the rows are in the matrix, the matrix is of the kind that the function
-/// was chosen for, and `dst` has room.
-pub(super) type Expand = unsafe fn(matrix: &Matrix<'_>, rows: Range<usize>, dst: &mut [u8]);
+/// The path is available, the rows are in the matrix, and the matrix is of the kind that the
+/// function was chosen for. `dst` has room for four padded rows.
+pub(super) type Expand = unsafe fn(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]);
 
-/// Multiplies rows of a matrix with one padded row `x`; `out` has one element per row.
+/// Multiplies rows of a matrix, decoded in registers, with as many activation rows as `sums` has.
 ///
 /// # Safety
-/// As for [`Expand`]; `x` has the padded length.
-pub(super) type Matvec =
-    unsafe fn(matrix: &Matrix<'_>, rows: Range<usize>, x: *const u8, out: &mut [f32]);
+/// As for [`Expand`] and [`Dot`].
+pub(super) type Fused = unsafe fn(
+    matrix: &Matrix<'_>,
+    rows: [usize; ROWS],
+    x: &[*const u8; MAX_COLUMNS],
+    sums: &mut [[f32; ROWS]],
+);
 
-/// Multiplies decoded weight rows with as many activation rows as `x` has.
+/// Multiplies decoded weight rows with as many activation rows as `sums` has: `sums[c][r]` is
+/// `x[c]` times `weights[r]`.
 ///
 /// # Safety
-/// The path is available, `tile` describes readable memory, `x.len()` is the function's number of
-/// columns, each pointer is to a padded row, and `out` has room for `x.len()` rows of
-/// `tile.out_stride`, of which whole multiples of [`ROWS`] are written.
-pub(super) type Dot = unsafe fn(tile: &Tile, x: &[*const u8], out: &mut [f32]);
-
-/// Decoded weight rows.
-pub(super) struct Tile {
-    /// The first row; of any alignment.
-    pub(super) weights: *const u8,
-    /// Bytes from row to row.
-    pub(super) stride: usize,
-    /// Number of rows, at least one.
-    pub(super) rows: usize,
-    /// Padded length in elements.
-    pub(super) k: usize,
-    /// Results of one activation row to those of the next; at least `rows`, a multiple of [`ROWS`].
-    pub(super) out_stride: usize,
-}
+/// The path is available, `sums.len()` is the function's number of columns and at most `x.len()`,
+/// and each pointer is to a readable row of `k` elements, a multiple of the lanes.
+pub(super) type Dot = unsafe fn(
+    weights: [*const u8; ROWS],
+    x: &[*const u8; MAX_COLUMNS],
+    k: usize,
+    sums: &mut [[f32; ROWS]],
+);
 
 static PORTABLE: Table = Table {
     isa: Isa::Portable,

@@ -10,8 +10,10 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
+use super::super::table::Fused;
 use super::super::{Matrix, Weight};
 use super::bf16::Bf16;
+use super::kernels::fused;
 use super::scales::{Scale, decode};
 use super::{AffineRows, Decode};
 
@@ -156,6 +158,13 @@ impl<const B: usize, S: Scale> Decode for Lookup<B, S> {
 
 impl<S: Scale> Decode for Convert<S> {
     type Element = Bf16;
+
+    const FUSED: &'static [Fused] = &[
+        fused::<Self, 1>,
+        fused::<Self, 2>,
+        fused::<Self, 3>,
+        fused::<Self, 4>,
+    ];
 
     #[target_feature(
         enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c"

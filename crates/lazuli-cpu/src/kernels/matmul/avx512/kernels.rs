@@ -1,10 +1,9 @@
 //! The three kernels of an arithmetic: one row of activations, several, and decoding to a tile.
 
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 use super::super::Matrix;
-use super::super::table::{Decoder, ROWS, Tile};
+use super::super::table::{Decoder, MAX_COLUMNS, ROWS};
 use super::{Decode, Element, VectorOf};
 
 /// The functions for a kind of weight.
@@ -12,107 +11,84 @@ pub(super) fn decoder<D: Decode>() -> Decoder {
     Decoder {
         block: D::BLOCK,
         expand: expand::<D>,
-        matvec: Some(matvec::<D>),
+        fused: D::FUSED,
         reorder: D::REORDER,
     }
 }
 
-/// `row`, `row + 1`, ..: those beyond the end are the last again.
-fn four_rows(row: usize, end: usize) -> [usize; ROWS] {
-    std::array::from_fn(|i| (row + i).min(end - 1))
-}
-
 /// # Safety
-/// See [`super::super::table::Matvec`].
+/// See [`super::super::table::Fused`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
-unsafe fn matvec<D: Decode>(
+pub(super) unsafe fn fused<D: Decode, const C: usize>(
     matrix: &Matrix<'_>,
-    rows: Range<usize>,
-    x: *const u8,
-    out: &mut [f32],
+    rows: [usize; ROWS],
+    x: &[*const u8; MAX_COLUMNS],
+    sums: &mut [[f32; ROWS]],
 ) {
-    for (row, out) in rows.clone().step_by(ROWS).zip(out.chunks_mut(ROWS)) {
-        let mut sums = [_mm512_setzero_ps(); ROWS];
-        // SAFETY: this function needs AVX-512; the rows are in the matrix, which is of this kind;
-        // `x` has the padded length.
-        unsafe {
-            D::rows::<ROWS>(matrix, four_rows(row, rows.end), |block, vectors| {
-                let x = D::Element::load(x, block);
-                for (sum, w) in sums.iter_mut().zip(vectors) {
-                    *sum = D::Element::multiply(*sum, w, x);
+    let mut lanes = [[_mm512_setzero_ps(); ROWS]; C];
+    // SAFETY: this function needs AVX-512; the rows are in the matrix, which is of this kind; `x`
+    // has the padded length.
+    unsafe {
+        D::rows::<ROWS>(matrix, rows, |i, vectors| {
+            for (lanes, x) in lanes.iter_mut().zip(x) {
+                let x = D::Element::load(*x, i);
+                for (lanes, w) in lanes.iter_mut().zip(vectors) {
+                    *lanes = D::Element::multiply(*lanes, w, x);
                 }
-            });
-        }
-        let mut four = [0.0; ROWS];
-        // SAFETY: `four` has four elements.
-        unsafe { _mm_storeu_ps(four.as_mut_ptr(), totals(sums)) };
-        out.copy_from_slice(&four[..out.len()]);
+            }
+        });
+    }
+    for (sums, lanes) in sums.iter_mut().zip(lanes) {
+        // SAFETY: `sums` has four elements.
+        unsafe { _mm_storeu_ps(sums.as_mut_ptr(), totals(lanes)) };
     }
 }
 
 /// # Safety
 /// See [`super::super::table::Expand`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
-unsafe fn expand<D: Decode>(matrix: &Matrix<'_>, rows: Range<usize>, dst: &mut [u8]) {
-    let stride = dst.len() / rows.len();
-    for row in rows.clone().step_by(ROWS) {
-        let four = four_rows(row, rows.end);
-        let places = four.map(|row| dst[(row - rows.start) * stride..].as_mut_ptr());
-        // SAFETY: this function needs AVX-512; the rows are in the matrix, which is of this kind;
-        // each place has the padded length.
-        unsafe {
-            D::rows::<ROWS>(matrix, four, |block, vectors: [VectorOf<D>; ROWS]| {
-                for (place, vector) in places.into_iter().zip(vectors) {
-                    D::Element::store(place, block, vector);
-                }
-            });
-        }
+unsafe fn expand<D: Decode>(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
+    let stride = dst.len() / ROWS;
+    let places: [*mut u8; ROWS] = std::array::from_fn(|r| dst[r * stride..].as_mut_ptr());
+    // SAFETY: this function needs AVX-512; the rows are in the matrix, which is of this kind; each
+    // place has the padded length.
+    unsafe {
+        D::rows::<ROWS>(matrix, rows, |i, vectors: [VectorOf<D>; ROWS]| {
+            for (place, vector) in places.into_iter().zip(vectors) {
+                D::Element::store(place, i, vector);
+            }
+        });
     }
 }
 
-/// Four weight rows at a time: with six columns, 24 accumulators.
+/// With six columns, 24 accumulators.
 ///
 /// # Safety
 /// See [`super::super::table::Dot`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
 pub(super) unsafe fn dot<E: Element, const C: usize>(
-    tile: &Tile,
-    x: &[*const u8],
-    out: &mut [f32],
+    weights: [*const u8; ROWS],
+    x: &[*const u8; MAX_COLUMNS],
+    k: usize,
+    sums: &mut [[f32; ROWS]],
 ) {
-    assert_eq!(x.len(), C);
-    let blocks = tile.k / E::LANES;
-    let mut columns = [std::ptr::null(); C];
-    columns.copy_from_slice(x);
-    for row in (0..tile.rows).step_by(ROWS) {
-        let weights = four_rows(row, tile.rows).map(|row| {
-            // SAFETY: the tile has this row.
-            unsafe { tile.weights.add(row * tile.stride) }
-        });
-        let mut sums = [[_mm512_setzero_ps(); ROWS]; C];
-        for block in 0..blocks {
-            // SAFETY: this function needs AVX-512; all rows have `blocks` blocks.
-            unsafe {
-                let [a, b, c, d] = weights;
-                let w = [
-                    E::load(a, block),
-                    E::load(b, block),
-                    E::load(c, block),
-                    E::load(d, block),
-                ];
-                for (sums, column) in sums.iter_mut().zip(columns) {
-                    let x = E::load(column, block);
-                    for (sum, w) in sums.iter_mut().zip(w) {
-                        *sum = E::multiply(*sum, w, x);
-                    }
+    let mut lanes = [[_mm512_setzero_ps(); ROWS]; C];
+    for i in 0..k / E::LANES {
+        // SAFETY: this function needs AVX-512; all rows have `k` elements.
+        unsafe {
+            let [a, b, c, d] = weights;
+            let w = [E::load(a, i), E::load(b, i), E::load(c, i), E::load(d, i)];
+            for (lanes, x) in lanes.iter_mut().zip(x) {
+                let x = E::load(*x, i);
+                for (lanes, w) in lanes.iter_mut().zip(w) {
+                    *lanes = E::multiply(*lanes, w, x);
                 }
             }
         }
-        for (c, sums) in sums.into_iter().enumerate() {
-            let place = &mut out[c * tile.out_stride + row..][..ROWS];
-            // SAFETY: `place` has four elements.
-            unsafe { _mm_storeu_ps(place.as_mut_ptr(), totals(sums)) };
-        }
+    }
+    for (sums, lanes) in sums.iter_mut().zip(lanes) {
+        // SAFETY: `sums` has four elements.
+        unsafe { _mm_storeu_ps(sums.as_mut_ptr(), totals(lanes)) };
     }
 }
 

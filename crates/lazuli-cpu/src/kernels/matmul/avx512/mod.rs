@@ -13,7 +13,7 @@ mod scales;
 
 use std::arch::x86_64::*;
 
-use super::table::Reorder;
+use super::table::{Fused, Reorder};
 use super::{Affine, Matrix};
 
 pub(super) use bf16::ARITHMETIC as BF16;
@@ -45,7 +45,7 @@ trait Element {
 type VectorOf<D> = <<D as Decode>::Element as Element>::Vector;
 
 /// One kind of weight as vectors of elements.
-trait Decode {
+trait Decode: Sized {
     type Element: Element;
 
     /// Rows are decoded in blocks of this many elements.
@@ -53,6 +53,10 @@ trait Decode {
 
     /// The order in which the elements are decoded, unless it is the natural one.
     const REORDER: Option<Reorder> = None;
+
+    /// The kernels that decode in registers. Decoding to memory costs a store and a load of each
+    /// vector, which the common formats avoid for as many rows as leave registers to the decoder.
+    const FUSED: &'static [Fused] = &[kernels::fused::<Self, 1>];
 
     /// Calls `sink(i, vectors)` for each vector `i` of the padded length, ascending, with one vector
     /// for each of `rows`.
@@ -66,8 +70,8 @@ trait Decode {
     );
 }
 
-/// Bytes between what is used and what is fetched: the latency of memory times its rate.
-const AHEAD: usize = 4096;
+/// Bytes of codes between what is used and what is fetched.
+const AHEAD: usize = 2048;
 
 /// Asks for the cache line at `p`, which need not be valid.
 #[inline(always)]
@@ -82,38 +86,37 @@ struct AffineRows<const R: usize> {
     scales: [*const u8; R],
     biases: [*const u8; R],
     groups: usize,
-    /// From the codes of these rows to those of rows to come.
-    ahead: usize,
 }
 
 impl<const R: usize> AffineRows<R> {
-    /// Rows are short streams, which the hardware does not follow from one to the next: the scales
-    /// of rows to come are fetched here, their codes by [`Self::prefetch`].
+    /// The driver asks for each row after the one before, so what comes next in memory is needed
+    /// next: scales of rows to come are fetched here, codes by [`Self::prefetch`].
     #[inline(always)]
     fn new(affine: &Affine<'_>, k: usize, rows: [usize; R]) -> AffineRows<R> {
         let groups = affine.row_groups(k);
         let (code_bytes, scale_bytes) = (affine.row_bytes(k), groups * affine.scale_dtype.size());
-        let rows_ahead = AHEAD.div_ceil(code_bytes * R) * R;
         let at = AffineRows {
             codes: rows.map(|row| affine.packed[row * code_bytes..].as_ptr()),
             scales: rows.map(|row| affine.scales[row * scale_bytes..].as_ptr()),
             biases: rows.map(|row| affine.biases[row * scale_bytes..].as_ptr()),
             groups,
-            ahead: rows_ahead * code_bytes,
         };
-        for offset in (0..R * scale_bytes).step_by(64) {
-            prefetch(at.scales[0].wrapping_add(rows_ahead * scale_bytes + offset));
-            prefetch(at.biases[0].wrapping_add(rows_ahead * scale_bytes + offset));
+        let ahead = AHEAD.div_ceil(code_bytes) * scale_bytes;
+        for (scales, biases) in at.scales.iter().zip(at.biases) {
+            for offset in (0..scale_bytes).step_by(64) {
+                prefetch(scales.wrapping_add(ahead + offset));
+                prefetch(biases.wrapping_add(ahead + offset));
+            }
         }
         at
     }
 
-    /// Asks for what lies `ahead` of the codes `offset..offset + len` of each row.
+    /// Asks for what lies ahead of the codes `offset..offset + len` of each row.
     #[inline(always)]
     fn prefetch(&self, offset: usize, len: usize) {
         for line in (0..len).step_by(64) {
             for codes in self.codes {
-                prefetch(codes.wrapping_add(self.ahead + offset + line));
+                prefetch(codes.wrapping_add(AHEAD + offset + line));
             }
         }
     }

@@ -9,10 +9,11 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::super::table::Reorder;
+use super::super::table::{Fused, Reorder};
 use super::super::{Matrix, Weight};
 use super::affine::{as_bf16, pair};
 use super::bf16::Bf16;
+use super::kernels::fused;
 use super::scales::{Scale, decode};
 use super::{AffineRows, Decode};
 
@@ -67,6 +68,13 @@ impl<const G: usize, S: Scale> Decode for Nibbles<G, S> {
     const BLOCK: usize = BLOCK;
 
     const REORDER: Option<Reorder> = Some(reorder);
+
+    const FUSED: &'static [Fused] = &[
+        fused::<Self, 1>,
+        fused::<Self, 2>,
+        fused::<Self, 3>,
+        fused::<Self, 4>,
+    ];
 
     #[target_feature(
         enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c"

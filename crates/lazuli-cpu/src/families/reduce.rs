@@ -1,0 +1,102 @@
+//! Reductions over axes, and positions of extremes. Strided operands are made row-major first, so the
+//! bits of a result do not depend on strides.
+
+use lazuli_core::error::Result;
+use lazuli_core::ops::reduce::Kind;
+use lazuli_core::plan::Spec;
+use lazuli_core::{Dtype, Op};
+
+use super::elementwise::{with_integer, with_type};
+use crate::call::{Call, Run};
+use crate::kernels::elementwise::cast::Source;
+use crate::kernels::elementwise::number::Ordered;
+use crate::kernels::math::Scratch;
+use crate::kernels::reduce::arg::Search;
+use crate::kernels::reduce::plain::{self, Summed};
+use crate::kernels::reduce::{Axes, Float, Task};
+
+pub(crate) fn kernel(kind: Kind, inputs: &[Spec]) -> Option<Run> {
+    let dtype = inputs[0].dtype;
+    Some(match dtype {
+        Dtype::F32 => run_float::<f32>,
+        Dtype::BF16 => run_float::<half::bf16>,
+        Dtype::F16 => run_float::<half::f16>,
+        Dtype::F64 => run_plain::<f64>,
+        Dtype::C64 if kind == Kind::Sum => run_complex,
+        Dtype::C64 => return None,
+        _ => with_integer!(dtype, T => run_plain::<T>, return None),
+    })
+}
+
+pub(crate) fn arg_kernel(inputs: &[Spec]) -> Option<Run> {
+    let dtype = inputs[0].dtype;
+    Some(match dtype {
+        Dtype::C64 => return None,
+        _ => with_type!(dtype, T => run_arg::<T>),
+    })
+}
+
+/// Runs `part` over the parts of the reduction.
+fn reduce(op: &Op, call: &mut Call<'_, '_>, part: impl Fn(&Task<'_>, usize) + Sync) {
+    let (Op::Reduce(op), [x], out) = (op, call.inputs, &mut call.outputs[0]) else {
+        return;
+    };
+    if out.shape().elements() == 0 {
+        return;
+    }
+    let axes = Axes::new(x.shape(), x.dtype().size(), |axis| {
+        op.axes.contains(&(axis as u8))
+    });
+    // Accumulators have at most eight bytes.
+    let mut scratch = Scratch::workspace(2 * axes.partials());
+    let task = Task {
+        kind: op.kind,
+        axes: &axes,
+        x: x.as_ptr(),
+        out: out.as_mut_ptr(),
+        partials: scratch.words().as_mut_ptr().cast(),
+        parts: 1,
+        second: false,
+    };
+    task.run(&call.cpu.pool, x.spec().bytes(), part);
+}
+
+fn run_float<T: Float>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let entry = &T::entries(&call.cpu.kernels.reduce).reduce;
+    reduce(op, call, |task, part| entry.part(task, part));
+    Ok(())
+}
+
+fn run_plain<T: Summed>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    // SAFETY: the kernel was chosen for an operand of `T`; core inferred the output.
+    reduce(op, call, |task, part| unsafe {
+        plain::part::<T>(task, part)
+    });
+    Ok(())
+}
+
+fn run_complex(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    // SAFETY: the kernel was chosen for complex numbers, whose sum is one.
+    reduce(op, call, |task, part| unsafe {
+        plain::part_complex(task, part)
+    });
+    Ok(())
+}
+
+fn run_arg<T: Source<Wide: Ordered>>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let (Op::ArgReduce(op), [x], out) = (op, call.inputs, &mut call.outputs[0]) else {
+        return Ok(());
+    };
+    let axis = op.axis as usize;
+    let search = Search {
+        x: x.as_ptr(),
+        out: out.as_mut_ptr().cast(),
+        len: x.shape()[axis],
+        before: x.shape()[..axis].iter().product(),
+        after: x.shape()[axis + 1..].iter().product(),
+        max: op.max,
+    };
+    // SAFETY: the operand is row-major and of `T`; the output has a position for each row.
+    unsafe { search.run::<T>(&call.cpu.pool) };
+    Ok(())
+}

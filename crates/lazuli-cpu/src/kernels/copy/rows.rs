@@ -1,0 +1,73 @@
+//! Blocks picked by index: embeddings, gathers, cache slots.
+
+use crate::Pool;
+use crate::kernels::elementwise::Loops;
+
+/// Which blocks of an operand go where. Block `(b, p)` of the output is block `picks[p]` of the
+/// operand within its outer position `b`.
+pub struct Pick<'a> {
+    /// The axes before the picked one: from the output (0) and the operand (1), in bytes.
+    pub outer: Loops<2>,
+    /// Bytes between blocks of the operand along the picked axis.
+    pub step: isize,
+    /// Positions along the picked axis, all within it.
+    pub picks: &'a [usize],
+    /// One block: output (0) and operand (1).
+    pub block: Loops<2>,
+    /// Bytes of an element.
+    pub size: usize,
+}
+
+struct Addresses(Vec<[*mut u8; 2]>);
+
+// SAFETY: addresses; each part of the region uses those of its own blocks.
+unsafe impl Sync for Addresses {}
+
+impl Addresses {
+    fn of(&self, at: usize) -> [*mut u8; 2] {
+        self.0[at]
+    }
+}
+
+/// Threads share the work from this many bytes on.
+const SHARED_BYTES: usize = 256 << 10;
+
+impl Pick<'_> {
+    /// Copies the blocks.
+    ///
+    /// # Safety
+    /// `starts` are the first elements of a row-major output that is nobody else's and of an operand,
+    /// laid out as `self` says, and they do not overlap.
+    pub unsafe fn run(&self, pool: &Pool, starts: [*mut u8; 2]) {
+        let mut outer = Vec::new();
+        self.outer.rows(starts, 0..self.outer.elements(), |row| {
+            outer.extend(
+                (0..row.len as isize)
+                    .map(|k| [0, 1].map(|i| row.at[i].wrapping_offset(k * row.step[i]))),
+            );
+        });
+        let outer = Addresses(outer);
+        let elements = self.block.elements();
+        let bytes = elements * self.size;
+        let blocks = outer.0.len() * self.picks.len();
+        let one = |at: usize| {
+            let [to, from] = outer.of(at / self.picks.len());
+            let pick = at % self.picks.len();
+            let starts = [
+                to.wrapping_add(pick * bytes),
+                from.wrapping_offset(self.picks[pick] as isize * self.step),
+            ];
+            self.block.rows(starts, 0..elements, |row| {
+                // SAFETY: the row lies in block `pick` of both operands (the caller's promise).
+                unsafe { super::copy_row(&row, self.size) }
+            });
+        };
+        if blocks * bytes < SHARED_BYTES || pool.threads() == 1 {
+            return (0..blocks).for_each(one);
+        }
+        let parts = pool.threads().min(blocks);
+        pool.run(parts, &|part| {
+            (part * blocks / parts..(part + 1) * blocks / parts).for_each(&one);
+        });
+    }
+}

@@ -1,0 +1,250 @@
+//! The element types as Rust types with arithmetic: what each operation means for each of them.
+//!
+//! Integers wrap. Truth values add as `or` and multiply as `and`. NaN stays in maxima and minima. The
+//! float types up to 32 bits have their arithmetic in `float`; here they only convert and compare.
+
+/// A truth value: a byte, true unless zero.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct Truth(pub u8);
+
+/// A complex number: real and imaginary part.
+pub type Complex = [f32; 2];
+
+/// Addition, subtraction, multiplication and equality.
+#[allow(missing_docs)]
+pub trait Ring: Copy + Send + Sync + 'static {
+    const ZERO: Self;
+    const ONE: Self;
+    fn add(self, b: Self) -> Self;
+    fn sub(self, b: Self) -> Self;
+    fn mul(self, b: Self) -> Self;
+    fn same(self, b: Self) -> bool;
+}
+
+/// What types with an order have besides.
+#[allow(missing_docs)]
+pub trait Ordered: Ring {
+    const LEAST: Self;
+    const GREATEST: Self;
+    fn negative(self) -> Self;
+    fn absolute(self) -> Self;
+    fn larger(self, b: Self) -> Self;
+    fn smaller(self, b: Self) -> Self;
+    fn power(self, b: Self) -> Self;
+    fn less(self, b: Self) -> bool;
+    fn at_most(self, b: Self) -> bool;
+}
+
+macro_rules! integers {
+    ($($ty:ident)*) => {$(
+        impl Ring for $ty {
+            const ZERO: $ty = 0;
+            const ONE: $ty = 1;
+            #[inline(always)]
+            fn add(self, b: $ty) -> $ty {
+                self.wrapping_add(b)
+            }
+            #[inline(always)]
+            fn sub(self, b: $ty) -> $ty {
+                self.wrapping_sub(b)
+            }
+            #[inline(always)]
+            fn mul(self, b: $ty) -> $ty {
+                self.wrapping_mul(b)
+            }
+            #[inline(always)]
+            fn same(self, b: $ty) -> bool {
+                self == b
+            }
+        }
+
+        impl Ordered for $ty {
+            const LEAST: $ty = $ty::MIN;
+            const GREATEST: $ty = $ty::MAX;
+            #[inline(always)]
+            fn negative(self) -> $ty {
+                self.wrapping_neg()
+            }
+            #[inline(always)]
+            fn absolute(self) -> $ty {
+                if (self as i128) < 0 { self.wrapping_neg() } else { self }
+            }
+            #[inline(always)]
+            fn larger(self, b: $ty) -> $ty {
+                self.max(b)
+            }
+            #[inline(always)]
+            fn smaller(self, b: $ty) -> $ty {
+                self.min(b)
+            }
+            /// Wraps; a negative exponent truncates `1 / aⁿ` towards zero.
+            #[inline(always)]
+            fn power(self, b: $ty) -> $ty {
+                let whole = if (b as i128) < 0 { b.wrapping_neg() } else { b };
+                // The exponent's bits, so that the least integer, which has no negative, is one too.
+                let mut exponent = whole as u64;
+                if (b as i128) < 0 && self != 1 && self.wrapping_add(1) != 0 {
+                    return 0;
+                }
+                let (mut base, mut result) = (self, 1 as $ty);
+                while exponent > 0 {
+                    if exponent & 1 == 1 {
+                        result = result.wrapping_mul(base);
+                    }
+                    base = base.wrapping_mul(base);
+                    exponent >>= 1;
+                }
+                result
+            }
+            #[inline(always)]
+            fn less(self, b: $ty) -> bool {
+                self < b
+            }
+            #[inline(always)]
+            fn at_most(self, b: $ty) -> bool {
+                self <= b
+            }
+        }
+    )*};
+}
+
+integers!(u8 u16 u32 u64 i8 i16 i32 i64);
+
+impl Ring for Truth {
+    const ZERO: Truth = Truth(0);
+    const ONE: Truth = Truth(1);
+    #[inline(always)]
+    fn add(self, b: Truth) -> Truth {
+        Truth(((self.0 | b.0) != 0) as u8)
+    }
+    #[inline(always)]
+    fn sub(self, b: Truth) -> Truth {
+        Truth(!self.same(b) as u8)
+    }
+    #[inline(always)]
+    fn mul(self, b: Truth) -> Truth {
+        Truth((self.0 != 0) as u8 & (b.0 != 0) as u8)
+    }
+    #[inline(always)]
+    fn same(self, b: Truth) -> bool {
+        (self.0 != 0) == (b.0 != 0)
+    }
+}
+
+impl Ordered for Truth {
+    const LEAST: Truth = Truth(0);
+    const GREATEST: Truth = Truth(1);
+    #[inline(always)]
+    fn negative(self) -> Truth {
+        self
+    }
+    #[inline(always)]
+    fn absolute(self) -> Truth {
+        self
+    }
+    #[inline(always)]
+    fn larger(self, b: Truth) -> Truth {
+        self.add(b)
+    }
+    #[inline(always)]
+    fn smaller(self, b: Truth) -> Truth {
+        self.mul(b)
+    }
+    #[inline(always)]
+    fn power(self, b: Truth) -> Truth {
+        Truth((self.0 != 0 || b.0 == 0) as u8)
+    }
+    #[inline(always)]
+    fn less(self, b: Truth) -> bool {
+        self.0 == 0 && b.0 != 0
+    }
+    #[inline(always)]
+    fn at_most(self, b: Truth) -> bool {
+        self.0 == 0 || b.0 != 0
+    }
+}
+
+macro_rules! floats {
+    ($($ty:ident)*) => {$(
+        impl Ring for $ty {
+            const ZERO: $ty = 0.0;
+            const ONE: $ty = 1.0;
+            #[inline(always)]
+            fn add(self, b: $ty) -> $ty {
+                self + b
+            }
+            #[inline(always)]
+            fn sub(self, b: $ty) -> $ty {
+                self - b
+            }
+            #[inline(always)]
+            fn mul(self, b: $ty) -> $ty {
+                self * b
+            }
+            #[inline(always)]
+            fn same(self, b: $ty) -> bool {
+                self == b
+            }
+        }
+
+        impl Ordered for $ty {
+            const LEAST: $ty = $ty::NEG_INFINITY;
+            const GREATEST: $ty = $ty::INFINITY;
+            #[inline(always)]
+            fn negative(self) -> $ty {
+                -self
+            }
+            #[inline(always)]
+            fn absolute(self) -> $ty {
+                self.abs()
+            }
+            #[inline(always)]
+            fn larger(self, b: $ty) -> $ty {
+                if self > b || self.is_nan() { self } else { b }
+            }
+            #[inline(always)]
+            fn smaller(self, b: $ty) -> $ty {
+                if self < b || self.is_nan() { self } else { b }
+            }
+            #[inline(always)]
+            fn power(self, b: $ty) -> $ty {
+                self.powf(b)
+            }
+            #[inline(always)]
+            fn less(self, b: $ty) -> bool {
+                self < b
+            }
+            #[inline(always)]
+            fn at_most(self, b: $ty) -> bool {
+                self <= b
+            }
+        }
+    )*};
+}
+
+floats!(f32 f64);
+
+impl Ring for Complex {
+    const ZERO: Complex = [0.0, 0.0];
+    const ONE: Complex = [1.0, 0.0];
+    #[inline(always)]
+    fn add(self, b: Complex) -> Complex {
+        [self[0] + b[0], self[1] + b[1]]
+    }
+    #[inline(always)]
+    fn sub(self, b: Complex) -> Complex {
+        [self[0] - b[0], self[1] - b[1]]
+    }
+    #[inline(always)]
+    fn mul(self, b: Complex) -> Complex {
+        [
+            self[0] * b[0] - self[1] * b[1],
+            self[0] * b[1] + self[1] * b[0],
+        ]
+    }
+    #[inline(always)]
+    fn same(self, b: Complex) -> bool {
+        self == b
+    }
+}

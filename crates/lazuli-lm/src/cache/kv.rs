@@ -1,0 +1,221 @@
+//! Keys and values of one layer: floats or packed, every position or a ring of the latest.
+//!
+//! One type serves all four: what differs is the form of the arrays and where a position lives, and
+//! both are operands of the same two operations. Plain caches grow in chunks, so that shapes change
+//! once in 256 tokens; a ring has its full size from the start.
+
+use lazuli_core::ops::attention::Cached;
+use lazuli_core::ops::cache::Ring;
+use lazuli_core::ops::quantized::{Affine, QuantizedArray};
+use lazuli_core::{Array, Dtype, Result, Rows};
+
+use super::rows;
+
+/// Positions by which a plain cache grows.
+const CHUNK: usize = 256;
+
+/// Keys and values of one layer.
+#[derive(Clone, Debug)]
+pub struct KvCache {
+    keys: Cached,
+    values: Cached,
+    /// What a token sees of the past; none: everything.
+    window: Option<u32>,
+    ring: Option<Ring>,
+    dtype: Dtype,
+}
+
+impl KvCache {
+    /// An empty cache for `[slots, kv_heads, head_dim]`.
+    pub(super) fn new(
+        [slots, heads, dim]: [usize; 3],
+        dtype: Dtype,
+        affine: Option<Affine>,
+        window: Option<u32>,
+        ring: Option<Ring>,
+    ) -> Result<KvCache> {
+        let capacity = ring.map_or(CHUNK, |r| (r.keep + r.len) as usize);
+        // Two arrays, not one shared: each is written in place.
+        let zeros = || Array::zeros([slots, heads, capacity, dim], dtype);
+        let mut cache = KvCache {
+            keys: Cached::Float(zeros()?),
+            values: Cached::Float(zeros()?),
+            window,
+            ring,
+            dtype,
+        };
+        if let Some(affine) = affine {
+            cache.pack(affine)?;
+        }
+        Ok(cache)
+    }
+
+    /// Keys, `[slots, kv_heads, capacity, head_dim]`.
+    pub fn keys(&self) -> &Cached {
+        &self.keys
+    }
+
+    /// Values, likewise.
+    pub fn values(&self) -> &Cached {
+        &self.values
+    }
+
+    /// Writes the keys and values `[t, kv_heads, head_dim]` of a call's rows, packing them if the cache
+    /// is packed.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn append(&mut self, keys: &Array, values: &Array, rows: &Rows) -> Result<()> {
+        self.keys = append(&self.keys, keys, rows, self.ring)?;
+        self.values = append(&self.values, values, rows, self.ring)?;
+        Ok(())
+    }
+
+    /// Attention of `q [t, heads, head_dim]`, whose keys and values have been appended.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn attend(&self, q: &Array, rows: &Rows, scale: f32) -> Result<Array> {
+        let (window, ring) = (self.window, self.ring);
+        q.attention(&self.keys, &self.values, rows, scale, window, ring, None)
+    }
+
+    /// The ring and its window, if there is one.
+    pub(super) fn ring(&self) -> Option<(Ring, usize)> {
+        Some((self.ring?, self.window? as usize))
+    }
+
+    pub(super) fn arrays(&self) -> Vec<Array> {
+        let both = [&self.keys, &self.values];
+        both.into_iter().flat_map(parts).cloned().collect()
+    }
+
+    /// Room for `slots` sequences and, unless it is a ring, for positions below `end`.
+    pub(super) fn grow(&mut self, slots: usize, end: usize) -> Result<()> {
+        let capacity = match self.ring {
+            Some(_) => 0,
+            None => end.next_multiple_of(CHUNK),
+        };
+        self.change(|a| rows::extend(&rows::extend(a, 0, slots)?, 2, capacity))
+    }
+
+    /// Packs what the cache holds, and from now on what is appended.
+    pub(super) fn pack(&mut self, affine: Affine) -> Result<()> {
+        for cached in [&mut self.keys, &mut self.values] {
+            if let Cached::Float(floats) = cached {
+                *cached = Cached::Quantized(floats.quantize(affine)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties the cache; it holds floats again.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        let (slots, heads, dim) = match &self.keys {
+            Cached::Float(k) => (k.dim(0), k.dim(1), k.dim(3)),
+            Cached::Quantized(q) => {
+                let dim = q.scales.dim(3) * q.affine.group as usize;
+                (q.scales.dim(0), q.scales.dim(1), dim)
+            }
+        };
+        let shape = [slots, heads, dim];
+        *self = KvCache::new(shape, self.dtype, None, self.window, self.ring)?;
+        Ok(())
+    }
+
+    /// Keys and values of `slot` alone; all of a ring, the first `len` positions of a plain cache.
+    pub(super) fn row(&self, slot: usize, len: usize) -> Result<(Cached, Cached)> {
+        let cut = |a: &Array| -> Result<Array> {
+            let row = rows::row(a, slot)?;
+            match self.ring {
+                Some(_) => row.copy(),
+                None => row.narrow(2, 0, len.min(row.dim(2)))?.copy(),
+            }
+        };
+        Ok((map(&self.keys, cut)?, map(&self.values, cut)?))
+    }
+
+    /// Puts what [`Self::row`] gave into `slot`. False when it has another form.
+    pub(super) fn set_row(&mut self, slot: usize, keys: &Cached, values: &Cached) -> Result<bool> {
+        let both = with_row(&self.keys, keys, slot)?.zip(with_row(&self.values, values, slot)?);
+        let Some((keys, values)) = both else {
+            return Ok(false);
+        };
+        (self.keys, self.values) = (keys, values);
+        Ok(true)
+    }
+
+    fn change(&mut self, f: impl Fn(&Array) -> Result<Array>) -> Result<()> {
+        self.keys = map(&self.keys, &f)?;
+        self.values = map(&self.values, &f)?;
+        Ok(())
+    }
+}
+
+fn append(cache: &Cached, new: &Array, rows: &Rows, ring: Option<Ring>) -> Result<Cached> {
+    Ok(match cache {
+        Cached::Float(a) => Cached::Float(a.cache_append(&new.astype(a.dtype())?, rows, ring)?),
+        Cached::Quantized(q) => {
+            let new = new.quantize(q.affine)?;
+            Cached::Quantized(QuantizedArray {
+                affine: q.affine,
+                packed: q.packed.cache_append(&new.packed, rows, ring)?,
+                scales: q.scales.cache_append(&new.scales, rows, ring)?,
+                biases: q.biases.cache_append(&new.biases, rows, ring)?,
+            })
+        }
+    })
+}
+
+/// The arrays that make up keys or values.
+pub(super) fn parts(cached: &Cached) -> Vec<&Array> {
+    match cached {
+        Cached::Float(a) => vec![a],
+        Cached::Quantized(q) => vec![&q.packed, &q.scales, &q.biases],
+    }
+}
+
+fn map(cached: &Cached, f: impl Fn(&Array) -> Result<Array>) -> Result<Cached> {
+    Ok(match cached {
+        Cached::Float(a) => Cached::Float(f(a)?),
+        Cached::Quantized(q) => Cached::Quantized(QuantizedArray {
+            affine: q.affine,
+            packed: f(&q.packed)?,
+            scales: f(&q.scales)?,
+            biases: f(&q.biases)?,
+        }),
+    })
+}
+
+/// `cache` with `row`, extended to the capacity, in place of the row of `slot`; none if they differ in
+/// form.
+fn with_row(cache: &Cached, row: &Cached, slot: usize) -> Result<Option<Cached>> {
+    let affine = |c: &Cached| match c {
+        Cached::Float(_) => None,
+        Cached::Quantized(q) => Some(q.affine),
+    };
+    if affine(cache) != affine(row) {
+        return Ok(None);
+    }
+    let mut new = Vec::with_capacity(3);
+    for (a, row) in parts(cache).into_iter().zip(parts(row)) {
+        let row = rows::extend(row, 2, a.dim(2))?;
+        match rows::replace(a, slot, &row)? {
+            Some(array) => new.push(array),
+            None => return Ok(None),
+        }
+    }
+    let mut new = new.into_iter();
+    Ok(match (affine(cache), new.next(), new.next(), new.next()) {
+        (None, Some(floats), ..) => Some(Cached::Float(floats)),
+        (Some(affine), Some(packed), Some(scales), Some(biases)) => {
+            Some(Cached::Quantized(QuantizedArray {
+                affine,
+                packed,
+                scales,
+                biases,
+            }))
+        }
+        _ => None,
+    })
+}

@@ -52,25 +52,25 @@ pub(crate) fn load(args: &ModelArgs) -> Result<LanguageModel> {
     args.threads.init()?;
     let options = args.load_options();
     Ok(match Source::find(args.model.as_deref())? {
-        Source::Folder(folder) => LanguageModel::load(&folder, &options)?,
-        Source::Embedded(files) => LanguageModel::from_files(&files, &options)?,
+        Source::Folder(folder) => LanguageModel::load(&folder, options)?,
+        Source::Embedded(files) => LanguageModel::from_files(&files, options)?,
     })
 }
 
 /// As [`load`], without the model's text side.
 pub(crate) fn load_network(args: &ModelArgs) -> Result<Model> {
     args.threads.init()?;
-    network(&Source::find(args.model.as_deref())?, &args.load_options())
+    network(&Source::find(args.model.as_deref())?, args.load_options())
 }
 
 /// The model alone, which needs no tokenizer.
-pub(crate) fn network(source: &Source, options: &LoadOptions) -> Result<Model> {
+pub(crate) fn network(source: &Source, options: LoadOptions) -> Result<Model> {
     Ok(match source {
-        Source::Folder(folder) => Model::load(folder, *options)?,
+        Source::Folder(folder) => Model::load(folder, options)?,
         Source::Embedded(files) => {
             let config = Config::parse(files.config)?;
             let checkpoint = Checkpoint::from_bytes(files.weights)?;
-            Model::from_checkpoint(&config, &checkpoint, *options)?
+            Model::from_checkpoint(&config, &checkpoint, options)?
         }
     })
 }

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &InfoArgs) -> Result<ExitCode> {
     }
     lazuli::init()?;
     let source = Source::find(args.model.as_deref())?;
-    let model = model::network(&source, &LoadOptions::default())?;
+    let model = model::network(&source, LoadOptions::default())?;
     let card = Card::new(source.name(), &model, &args.context)?;
     print(&match args.json {
         true => card.json(),

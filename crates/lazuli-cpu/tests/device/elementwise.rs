@@ -281,3 +281,31 @@ fn large_results_are_the_same_on_one_and_two_threads() {
         assert_eq!(run(pair[0]), run(pair[1]));
     }
 }
+
+#[test]
+fn tanh_is_within_two_ulp() {
+    let x: Vec<f32> = (-200_000..200_000).map(|i| i as f32 * 6.1e-5).collect();
+    let special = [
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        -0.0,
+        1e-38,
+        0.625,
+    ];
+    on_each(|device| {
+        let y = Array::from_slice(&x, [x.len()]).unwrap().tanh().unwrap();
+        for (&x, y) in x.iter().zip(y.to_vec::<f32>().unwrap()) {
+            let want = f64::from(x).tanh();
+            let ulp = f64::from((want as f32).abs().next_up()) - f64::from((want as f32).abs());
+            assert!(
+                (f64::from(y) - want).abs() <= 2.0 * ulp,
+                "{x}: {y} {device:?}"
+            );
+        }
+        let y = Array::from_slice(&special, [6]).unwrap().tanh().unwrap();
+        let y = y.to_vec::<f32>().unwrap();
+        assert_eq!(y[..2], [1.0, -1.0]);
+        assert!(y[2].is_nan() && y[3].is_sign_negative() && y[4] == 1e-38);
+    });
+}

@@ -39,8 +39,9 @@ impl<const N: usize> Starts<N> {
     }
 }
 
-/// Threads share an operation from this many bytes of output on: below, waking them costs more.
-const SHARED_BYTES: usize = 256 << 10;
+/// Threads share an operation from this many bytes of output on: below, one thread is done before
+/// another is awake.
+pub const SHARED_BYTES: usize = 1 << 20;
 
 impl<const N: usize> Loops<N> {
     /// One loop over `len` elements of `sizes` bytes, all without gaps.

@@ -12,7 +12,7 @@ use crate::kernels::elementwise::{Loops, Row};
 /// nobody else's, and they do not overlap.
 pub unsafe fn copy(pool: &Pool, loops: &Loops<2>, starts: [*mut u8; 2], size: usize) {
     // SAFETY: the rows are parts of the two operands (the caller's promise).
-    loops.run(pool, starts, size, |row| unsafe { copy_row(&row, size) });
+    loops.run(pool, starts, size, &|row| unsafe { copy_row(&row, size) });
 }
 
 /// # Safety

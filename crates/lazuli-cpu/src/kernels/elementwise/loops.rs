@@ -139,8 +139,9 @@ impl<const N: usize> Loops<N> {
     }
 
     /// Calls `f` with all rows; large operands are divided among the threads of `pool`.
-    #[inline]
-    pub fn run(&self, pool: &Pool, starts: [*mut u8; N], size: usize, f: impl Fn(Row<N>) + Sync) {
+    ///
+    /// `f` is called through a pointer: one copy of the loops serves every function.
+    pub fn run(&self, pool: &Pool, starts: [*mut u8; N], size: usize, f: &(dyn Fn(Row<N>) + Sync)) {
         let elements = self.elements();
         if elements * size < SHARED_BYTES || pool.threads() == 1 {
             return self.rows(starts, 0..elements, f);
@@ -151,7 +152,7 @@ impl<const N: usize> Loops<N> {
         let share = elements.div_ceil(parts).next_multiple_of(64);
         pool.run(parts, &|part| {
             let first = (part * share).min(elements);
-            self.rows(starts.get(), first..elements.min(first + share), &f);
+            self.rows(starts.get(), first..elements.min(first + share), f);
         });
     }
 }

@@ -231,13 +231,10 @@ impl Task<'_> {
                 while row < last_row {
                     let end = last_row.min(row + GROUP);
                     let mut group = [F::identity(l); COLUMNS / LANES];
-                    let first = [start.cast_mut().cast::<u8>()];
-                    axes.reduced.rows(first, row..end, |run| {
-                        for k in 0..run.len as isize {
-                            let from = run.at[0].offset(k * run.step[0]).cast::<F::In>();
-                            fold_row::<L, F>(l, from, columns, &mut group);
-                        }
-                    });
+                    for row in row..end {
+                        let from = at(&axes.reduced, start.cast(), row).cast::<F::In>();
+                        fold_row::<L, F>(l, from, columns, &mut group);
+                    }
                     for (total, group) in total.iter_mut().zip(group) {
                         *total = F::combine(l, *total, group);
                     }
@@ -311,6 +308,9 @@ unsafe fn fold_row<L: Lanes, F: Fold<L>>(
 /// The address of element `index` of loops over one operand.
 #[inline(always)]
 fn at(loops: &Loops<1>, start: *const u8, index: usize) -> *const u8 {
+    if let [step] = loops.steps() {
+        return start.wrapping_offset(index as isize * step[0]);
+    }
     let mut at = start;
     let mut rest = index;
     for (dim, step) in loops.dims().iter().zip(loops.steps()).rev() {

@@ -5,6 +5,7 @@
 
 mod support;
 
+use lazuli_core::ops::quantized::Affine;
 use lazuli_core::{Dtype, Role, Rows, Sequence};
 use lazuli_lm::model::{LoadOptions, Model};
 use support::*;
@@ -73,6 +74,42 @@ fn generated_tokens_change_no_bit_however_many_are_verified_at_once() {
             let mut caches = model.caches(&Default::default()).unwrap();
             let many = feed_in_pieces(&model, &mut caches, &greedy, piece, Role::Generated);
             assert!(same_bits(&one, &many), "{family}, {piece} at once");
+        }
+    }
+}
+
+#[test]
+fn packed_weights_and_half_precision_change_no_bit_either() {
+    device();
+    for family in ["qwen3", "qwen3_moe", "qwen3_next"] {
+        let mut config = config(family);
+        config.hidden = 64; // a multiple of the group
+        for (dtype, bits) in [(Dtype::BF16, 4), (Dtype::F16, 8), (Dtype::BF16, 3)] {
+            let affine = Affine::new(bits, 32).unwrap();
+            let model = Model::random(&config, dtype, Some(affine), 3).unwrap();
+            let tokens: Vec<u32> = (0..150).map(|i| i * 31 % 160).collect();
+            let run = |step: usize, piece: usize| {
+                let (prompt, rest) = tokens.split_at(100);
+                let mut caches = model.caches(&Default::default()).unwrap();
+                let mut all = feed_in_pieces(&model, &mut caches, prompt, step, Role::Prompt);
+                all.extend(feed_in_pieces(
+                    &model,
+                    &mut caches,
+                    rest,
+                    piece,
+                    Role::Generated,
+                ));
+                all
+            };
+            let wanted = run(128, 1);
+            assert!(
+                same_bits(&run(64, 5), &wanted),
+                "{family}, {bits} bits, {dtype}"
+            );
+            assert!(
+                same_bits(&run(128, 33), &wanted),
+                "{family}, {bits} bits, {dtype}"
+            );
         }
     }
 }

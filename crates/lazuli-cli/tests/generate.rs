@@ -1,5 +1,7 @@
 //! `lazuli generate` answers: what goes where, and how it ends.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 mod common;
 
 use std::io::Read;

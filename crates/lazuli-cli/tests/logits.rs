@@ -1,5 +1,7 @@
 //! `lazuli logits` against the reference implementation's values, and `lazuli info`.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 mod common;
 
 use std::path::Path;

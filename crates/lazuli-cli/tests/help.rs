@@ -1,5 +1,7 @@
 //! The help is what is committed in `tests/help`; `LAZULI_BLESS=1 cargo test` writes it anew.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 mod common;
 
 use std::fs;

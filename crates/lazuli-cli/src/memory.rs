@@ -16,6 +16,11 @@ pub(crate) fn available() -> Option<u64> {
     field("/proc/meminfo", "MemAvailable:")?.checked_add(held)
 }
 
+/// Memory of this process that lies in huge pages, in bytes.
+pub(crate) fn in_huge_pages() -> Option<u64> {
+    field("/proc/self/smaps_rollup", "AnonHugePages:")
+}
+
 /// The value of a line `NAME: 1234 kB`.
 fn field(file: &str, name: &str) -> Option<u64> {
     parse(&fs::read_to_string(file).ok()?, name)

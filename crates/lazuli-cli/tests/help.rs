@@ -28,7 +28,7 @@ fn the_command_explains_itself() {
 
 #[test]
 fn every_command_explains_itself() {
-    for name in ["generate", "chat", "logits", "info"] {
+    for name in ["generate", "chat", "logits", "info", "devices", "bench"] {
         check(name, &[name, "--help"]);
     }
 }

@@ -152,10 +152,24 @@ impl Buffer {
         copies.iter().any(|c| c.space == space)
     }
 
-    /// Drops the copies outside `space`, which has one: a kernel there is about to write.
+    /// Drops the copies outside `space`, which has one: a kernel there is about to write. Waits for
+    /// those that are still being made, because they read what will be written.
     pub(crate) fn invalidate_outside(&self, space: Space) {
-        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-        copies.retain(|c| c.space == space);
+        let mut outside: SmallVec<[Event; 1]> = SmallVec::new();
+        {
+            let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+            copies.retain(|c| {
+                let stays = c.space == space;
+                if !stays {
+                    outside.push(c.ready.clone());
+                }
+                stays
+            });
+        }
+        for copied in outside {
+            // A copy that failed reads nothing any more.
+            let _ = copied.wait();
+        }
     }
 
     /// Records what completes the bytes that a kernel is writing.

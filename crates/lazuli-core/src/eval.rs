@@ -13,7 +13,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::array::Array;
 use crate::backend::{Backend, Binding, Bindings, Event};
 use crate::buffer::Buffer;
-use crate::device::{Device, Space};
+use crate::device::{Device, Space, with_device};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::node::{Claim, Data, Inputs, Node, Phase, Results};
@@ -172,7 +172,7 @@ fn view_of(view: &View, node: &Node, input: &Array, value: &Data) -> Result<Data
         });
     }
     // The elements have to move: a copy, seen with the new shape.
-    let copy = input.copy()?.data()?;
+    let copy = with_device(node.device, || input.copy())?.data()?;
     let layout = view
         .layout(&copy.layout, input.shape(), to)
         .ok_or_else(|| Error::shape("view", format!("{} cannot be seen as {to}", input.shape())))?;

@@ -18,6 +18,7 @@ pub mod dtype;
 pub mod element;
 pub mod error;
 pub mod eval;
+pub mod fake;
 pub mod host;
 pub mod layout;
 pub mod memory;

@@ -1,4 +1,5 @@
 //! Checkpoints against configs: what fits, and what is said when it does not. No device is needed.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -197,26 +197,41 @@ fn check_slice(from: &Shape, start: &[usize], step: &[isize], len: &Shape) -> Re
     ))
 }
 
-/// The transpose of a slice: `g` put into zeros of shape `to`, axis by axis.
+/// The transpose of a slice: `g` put into zeros of shape `to`, axis by axis. Elements are moved, not
+/// multiplied by zeros and ones: a NaN stays where it is.
 fn spread(g: &Array, to: &Shape, start: &[usize], step: &[isize], len: &Shape) -> Result<Array> {
+    if len.elements() == 0 {
+        return Array::full(to, 0.0, g.dtype());
+    }
     let mut out = g.clone();
     for axis in 0..to.len() {
         if len[axis] == to[axis] && step[axis] == 1 {
             continue;
         }
-        // A row of `place` has its one where the slice put that element.
-        let mut place = vec![0f32; len[axis] * to[axis]];
-        for i in 0..len[axis] {
-            place[i * to[axis] + (start[axis] as isize + i as isize * step[axis]) as usize] = 1.0;
+        let stride = step[axis].unsigned_abs();
+        let last = (len[axis] - 1) * stride;
+        let first = if step[axis] < 0 {
+            let mut from: SmallVec<[usize; 4]> = smallvec![0; to.len()];
+            let mut back: SmallVec<[isize; 4]> = smallvec![1; to.len()];
+            (from[axis], back[axis]) = (len[axis] - 1, -1);
+            out = out.slice(&from, &back, out.shape())?;
+            start[axis] - last
+        } else {
+            start[axis]
+        };
+        let zeros = |shape: Shape| Array::full(shape, 0.0, g.dtype());
+        if stride > 1 {
+            // Each element and the gap after it, but for the last.
+            let each = out.expand_dims(axis + 1)?;
+            let gap = zeros(each.shape().with(axis + 1, stride - 1))?;
+            let spaced = out.shape().with(axis, len[axis] * stride);
+            out = Array::concatenate(&[each, gap], axis as isize + 1)?
+                .reshape(spaced)?
+                .narrow(axis as isize, 0, last + 1)?;
         }
-        let place = Array::from_slice(&place, [len[axis], to[axis]])?.astype(g.dtype())?;
-        out = out.move_axis(axis as isize, -1)?;
-        let lead: Shape = out.shape()[..out.rank() - 1].into();
-        let flat = out.reshape([lead.elements(), len[axis]])?;
-        out = flat
-            .matmul(&place)?
-            .reshape(lead.insert(lead.len(), to[axis]))?
-            .move_axis(-1, axis as isize)?;
+        let before = zeros(out.shape().with(axis, first))?;
+        let after = zeros(out.shape().with(axis, to[axis] - first - last - 1))?;
+        out = Array::concatenate(&[before, out, after], axis as isize)?;
     }
     Ok(out)
 }

@@ -32,21 +32,21 @@ pub(crate) fn kernel(op: Binary, inputs: &[Spec]) -> Option<Run> {
 fn run_float<T: Float>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Binary(op) = *op else { return Ok(()) };
     let entry = &T::entries(&call.cpu.kernels.elementwise).binary;
-    rows(call, |row| entry.part(&Task { op, row }, 0));
+    rows(call, &|row| entry.part(&Task { op, row }, 0));
     Ok(())
 }
 
 fn compare_float<T: Float>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Binary(op) = *op else { return Ok(()) };
     let entry = &T::entries(&call.cpu.kernels.elementwise).compare;
-    rows(call, |row| entry.part(&Task { op, row }, 0));
+    rows(call, &|row| entry.part(&Task { op, row }, 0));
     Ok(())
 }
 
 fn run<T: Ordered>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Binary(op) = *op else { return Ok(()) };
     // SAFETY: `rows` gives rows of the operands, which are of `T`.
-    rows(call, |row| unsafe {
+    rows(call, &|row| unsafe {
         match op {
             Binary::Maximum => map2(&row, T::larger),
             Binary::Minimum => map2(&row, T::smaller),
@@ -67,7 +67,7 @@ fn run<T: Ordered>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
 fn run_complex(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Binary(op) = *op else { return Ok(()) };
     // SAFETY: `rows` gives rows of the operands, which are of complex numbers.
-    rows(call, |row| unsafe { ring::<Complex>(op, &row) });
+    rows(call, &|row| unsafe { ring::<Complex>(op, &row) });
     Ok(())
 }
 
@@ -90,6 +90,6 @@ unsafe fn ring<T: Ring>(op: Binary, row: &Row<3>) {
 
 fn divide_f64(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     // SAFETY: `rows` gives rows of the operands, which are of `f64`.
-    rows(call, |row| unsafe { map2(&row, |a: f64, b: f64| a / b) });
+    rows(call, &|row| unsafe { map2(&row, |a: f64, b: f64| a / b) });
     Ok(())
 }

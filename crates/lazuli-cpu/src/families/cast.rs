@@ -9,7 +9,7 @@ use crate::call::{Call, Run};
 use crate::kernels::elementwise::Float;
 use crate::kernels::elementwise::cast::{Source, Target, Wide};
 use crate::kernels::elementwise::number::{Complex, Truth};
-use crate::kernels::elementwise::rows::map1;
+use crate::kernels::elementwise::rows::{convert, map1};
 
 pub(crate) fn kernel(to: Dtype, inputs: &[Spec]) -> Option<Run> {
     let from = inputs[0].dtype;
@@ -26,8 +26,8 @@ pub(crate) fn kernel(to: Dtype, inputs: &[Spec]) -> Option<Run> {
 
 fn run<A: Source, O: Target>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     // SAFETY: `rows` gives rows of an output of `O` and an operand of `A`.
-    rows(call, |row| unsafe {
-        map1(&row, |x: A| x.widen().narrow::<O>())
+    rows(call, &|row| unsafe {
+        convert(&row, |x: A| x.widen().narrow::<O>())
     });
     Ok(())
 }
@@ -35,19 +35,19 @@ fn run<A: Source, O: Target>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
 fn truth_of_complex(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let truth = |x: Complex| Truth::of_i64((x != [0.0, 0.0]) as i64);
     // SAFETY: `rows` gives rows of an output of truth values and an operand of complex numbers.
-    rows(call, |row| unsafe { map1(&row, truth) });
+    rows(call, &|row| unsafe { map1(&row, truth) });
     Ok(())
 }
 
 fn widen<T: Float>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     debug_assert!(in_f32(call.inputs[0].dtype()));
     let entry = &T::entries(&call.cpu.kernels.elementwise).widen;
-    rows(call, |row| entry.part(&row, 0));
+    rows(call, &|row| entry.part(&row, 0));
     Ok(())
 }
 
 fn narrow<T: Float>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let entry = &T::entries(&call.cpu.kernels.elementwise).narrow;
-    rows(call, |row| entry.part(&row, 0));
+    rows(call, &|row| entry.part(&row, 0));
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::kernels::elementwise::{Loops, Row};
 
 /// Calls `f` with the rows of the output and the first `N - 1` inputs, which have one shape.
-pub(crate) fn rows<const N: usize>(call: &mut Call<'_, '_>, f: impl Fn(Row<N>) + Sync) {
+pub(crate) fn rows<const N: usize>(call: &mut Call<'_, '_>, f: &(dyn Fn(Row<N>) + Sync)) {
     let out = &mut call.outputs[0];
     let elements = out.shape().elements();
     if elements == 0 || call.inputs.len() + 1 < N {

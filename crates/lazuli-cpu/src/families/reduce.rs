@@ -6,7 +6,7 @@ use lazuli_core::ops::reduce::Kind;
 use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Op};
 
-use super::elementwise::{with_integer, with_type};
+use super::elementwise::with_integer;
 use crate::call::{Call, Run};
 use crate::kernels::elementwise::cast::Source;
 use crate::kernels::elementwise::number::Ordered;
@@ -32,7 +32,11 @@ pub(crate) fn arg_kernel(inputs: &[Spec]) -> Option<Run> {
     let dtype = inputs[0].dtype;
     Some(match dtype {
         Dtype::C64 => return None,
-        _ => with_type!(dtype, T => run_arg::<T>),
+        Dtype::F32 => run_arg_float::<f32>,
+        Dtype::BF16 => run_arg_float::<half::bf16>,
+        Dtype::F16 => run_arg_float::<half::f16>,
+        Dtype::F64 => run_arg::<f64>,
+        _ => with_integer!(dtype, T => run_arg::<T>, return None),
     })
 }
 
@@ -83,20 +87,43 @@ fn run_complex(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     Ok(())
 }
 
-fn run_arg<T: Source<Wide: Ordered>>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+fn search<T: Source>(op: &Op, call: &mut Call<'_, '_>) -> Option<Search> {
     let (Op::ArgReduce(op), [x], out) = (op, call.inputs, &mut call.outputs[0]) else {
-        return Ok(());
+        return None;
     };
     let axis = op.axis as usize;
-    let search = Search {
+    let mut search = Search {
         x: x.as_ptr(),
         out: out.as_mut_ptr().cast(),
         len: x.shape()[axis],
         before: x.shape()[..axis].iter().product(),
         after: x.shape()[axis + 1..].iter().product(),
         max: op.max,
+        parts: 1,
     };
-    // SAFETY: the operand is row-major and of `T`; the output has a position for each row.
-    unsafe { search.run::<T>(&call.cpu.pool) };
+    search.parts = search.parts(&call.cpu.pool, size_of::<T>());
+    (out.shape().elements() > 0).then_some(search)
+}
+
+fn run_arg<T: Source<Wide: Ordered>>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    if let Some(search) = search::<T>(op, call) {
+        // SAFETY: the operand is row-major and of `T`; the output has a place for each row.
+        unsafe { search.run::<T>(&call.cpu.pool) };
+    }
+    Ok(())
+}
+
+fn run_arg_float<T: Float + Source<Wide: Ordered>>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let Some(search) = search::<T>(op, call) else {
+        return Ok(());
+    };
+    if search.after > 1 {
+        return run_arg::<T>(op, call);
+    }
+    let entry = &T::entries(&call.cpu.kernels.reduce).arg;
+    match search.parts {
+        1 => entry.part(&search, 0),
+        parts => entry.run(&call.cpu.pool, &search, parts),
+    }
     Ok(())
 }

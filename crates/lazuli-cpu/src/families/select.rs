@@ -19,6 +19,6 @@ pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
 
 fn run<T: Copy>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     // SAFETY: `rows` gives rows of the operands: bytes, then two of the size of `T`.
-    rows(call, |row| unsafe { choose::<T>(&row) });
+    rows(call, &|row| unsafe { choose::<T>(&row) });
     Ok(())
 }

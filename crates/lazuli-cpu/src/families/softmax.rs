@@ -10,7 +10,7 @@ use crate::kernels::reduce::Float;
 use crate::kernels::reduce::softmax::Rows;
 
 /// Threads share the rows from this many elements on.
-const SHARED: usize = 16 << 10;
+const SHARED: usize = 128 << 10;
 
 pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
     match inputs[0].dtype {

@@ -27,7 +27,7 @@ fn run(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let size = x.dtype().size();
     let bytes = size as isize;
     let (shape, from) = (x.shape(), strides(x.spec()));
-    let after = shape[axis + 1..].to_vec();
+    let after = &shape[axis + 1..];
     let block: usize = after.iter().product();
     // Row-major steps of the output, whose picked axes count as one.
     let mut steps: SmallVec<[isize; 8]> = SmallVec::new();
@@ -44,7 +44,7 @@ fn run(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
         block: if block == 1 {
             Loops::flat(1, [size, size])
         } else {
-            Loops::new(&after, |at| {
+            Loops::new(after, |at| {
                 [steps[axis + 1 + at], from[axis + 1 + at] * bytes]
             })
         },

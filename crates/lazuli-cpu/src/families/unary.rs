@@ -34,7 +34,7 @@ pub(crate) fn kernel(op: Unary, inputs: &[Spec]) -> Option<Run> {
 fn run_float<T: Float>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Unary(op) = *op else { return Ok(()) };
     let entry = &T::entries(&call.cpu.kernels.elementwise).unary;
-    rows(call, |row| entry.part(&Task { op, row }, 0));
+    rows(call, &|row| entry.part(&Task { op, row }, 0));
     Ok(())
 }
 
@@ -42,14 +42,14 @@ fn run_f64(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Unary(op) = *op else { return Ok(()) };
     let f = unary_f64(op);
     // SAFETY: `rows` gives rows of the operands, which are of `f64`.
-    rows(call, |row| unsafe { map1::<f64, f64>(&row, f) });
+    rows(call, &|row| unsafe { map1::<f64, f64>(&row, f) });
     Ok(())
 }
 
 fn run_integer<T: Ordered>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Unary(op) = *op else { return Ok(()) };
     // SAFETY: `rows` gives rows of the operands, which are of `T`.
-    rows(call, |row| unsafe {
+    rows(call, &|row| unsafe {
         match op {
             Unary::Neg => map1(&row, T::negative),
             Unary::Abs => map1(&row, T::absolute),
@@ -63,13 +63,13 @@ fn run_integer<T: Ordered>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
 fn run_not<T: Source>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let not = |x: T| Truth(1 - x.widen().narrow::<Truth>().0);
     // SAFETY: `rows` gives rows of an output of truth values and an operand of `T`.
-    rows(call, |row| unsafe { map1(&row, not) });
+    rows(call, &|row| unsafe { map1(&row, not) });
     Ok(())
 }
 
 fn run_not_complex(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let not = |x: Complex| Truth::of_i64((x == [0.0, 0.0]) as i64);
     // SAFETY: `rows` gives rows of an output of truth values and an operand of complex numbers.
-    rows(call, |row| unsafe { map1(&row, not) });
+    rows(call, &|row| unsafe { map1(&row, not) });
     Ok(())
 }

@@ -43,6 +43,7 @@ pub enum Mixer {
 
 /// What a layer does to each token alone.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // one per layer
 pub enum FeedForward {
     /// One gated MLP.
     Dense(Mlp),

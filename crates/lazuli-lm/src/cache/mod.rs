@@ -15,8 +15,6 @@ mod rewind;
 mod rows;
 mod slot;
 mod snapshot;
-#[cfg(test)]
-mod tests;
 
 use lazuli_core::ops::cache::Ring;
 use lazuli_core::ops::quantized::Affine;

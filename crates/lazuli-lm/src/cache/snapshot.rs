@@ -13,10 +13,10 @@ pub struct Snapshot {
     pub len: usize,
     /// What each layer remembers.
     pub layers: Vec<LayerSnapshot>,
-    /// One past the highest position that rings have held.
-    high: usize,
-    /// Tokens that cannot be taken back.
-    floor: usize,
+    /// One past the highest position that the sequence ever had, which is what rings have lost.
+    pub high: usize,
+    /// Tokens that cannot be taken back, because they were packed together.
+    pub floor: usize,
 }
 
 /// What one layer remembers of one sequence.

@@ -44,13 +44,15 @@ pub(super) fn write(item: &Item, checkpoint: &Checkpoint, writer: &mut Writer) -
             scales,
             biases,
         } => {
-            let scales = array(read(scales, checkpoint)?, scales)?;
-            let biases = array(read(biases, checkpoint)?, biases)?;
+            // Weights are rounded as their scales are: these come first, as in mlx-lm.
+            let floats = |stored| -> Result<Array> {
+                Ok(array(read(stored, checkpoint)?, stored)?.astype(*dtype)?)
+            };
             let q = QuantizedArray {
                 affine: *affine,
                 packed: input,
-                biases: biases.astype(scales.dtype())?,
-                scales,
+                scales: floats(scales)?,
+                biases: floats(biases)?,
             };
             vec![(item.name.clone(), q.dequantize(*dtype)?)]
         }

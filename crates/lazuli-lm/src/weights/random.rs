@@ -95,9 +95,10 @@ impl Random {
         let first = self.draw(count);
         let mut bytes = vec![0u8; count * 4];
         fill(&mut bytes, 4, |at, out| {
-            for (i, out) in out.chunks_exact_mut(4).enumerate() {
-                let word = mix(first.wrapping_add(at + i as u64)) as u32;
-                out.copy_from_slice(&word.to_le_bytes());
+            // Two words of each hash; every piece begins at an even one.
+            for (i, out) in out.chunks_mut(8).enumerate() {
+                let words = mix(first.wrapping_add(at / 2 + i as u64)).to_le_bytes();
+                out.copy_from_slice(&words[..out.len()]);
             }
         });
         // Codes are uniform over 0..=top: their variance is ((top + 1)² - 1) / 12.
@@ -195,7 +196,7 @@ fn normal(counter: u64) -> f32 {
 fn fill(bytes: &mut [u8], size: usize, write: impl Fn(u64, &mut [u8]) + Sync) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let elements = bytes.len() / size;
-    let piece = elements.div_ceil(threads).max(1 << 16);
+    let piece = elements.div_ceil(threads).max(1).next_multiple_of(1 << 16);
     std::thread::scope(|scope| {
         for (i, out) in bytes.chunks_mut(piece * size).enumerate() {
             let write = &write;

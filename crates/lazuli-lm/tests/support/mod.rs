@@ -1,12 +1,13 @@
 //! What the tests of whole models share: fixtures, and checkpoints made in memory.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, clippy::unwrap_used)] // each test file uses its part; a failure is a failed test
 
 use std::path::PathBuf;
 
-use lazuli_core::{Array, Dtype};
+use lazuli_core::{Array, Dtype, Role, Rows};
 use lazuli_io::safetensors::Checkpoint;
+use lazuli_lm::cache::Caches;
 use lazuli_lm::config::Config;
-use lazuli_lm::model::Model;
+use lazuli_lm::model::{LoadOptions, Model};
 use lazuli_nn::Parameters;
 
 /// The fixture families, one folder each.
@@ -105,4 +106,100 @@ pub(crate) fn blank(model: &Model) -> Vec<Entry> {
         }
     });
     entries
+}
+
+/// Registers the CPU, once in a process.
+pub(crate) fn device() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let options = lazuli_cpu::Options::from_environment().unwrap();
+        lazuli_cpu::register(options).unwrap();
+    });
+}
+
+/// A fixture's model, computing in `f32`.
+pub(crate) fn model(family: &str) -> Model {
+    device();
+    let options = LoadOptions {
+        dtype: Some(Dtype::F32),
+    };
+    Model::load(&folder(family), options).unwrap()
+}
+
+/// A fixture's reference logits, and how many there are in a row.
+pub(crate) fn reference(family: &str, file: &str) -> (Vec<f32>, usize) {
+    let npy = lazuli_io::npy::open(folder(family).join(file)).unwrap();
+    assert_eq!((npy.dtype, npy.fortran_order), (Dtype::F32, false));
+    let values = npy.bytes.chunks_exact(4);
+    let values = values.map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+    (values.collect(), npy.shape[1])
+}
+
+/// A list of tokens in a fixture's or another reference file.
+pub(crate) fn tokens(value: &serde_json::Value) -> Vec<u32> {
+    let list = value.as_array().unwrap();
+    list.iter().map(|t| t.as_u64().unwrap() as u32).collect()
+}
+
+/// A fixture's prompt and its greedy continuation.
+pub(crate) fn prompt_and_greedy(family: &str) -> (Vec<u32>, Vec<u32>) {
+    let json = std::fs::read(folder(family).join("reference.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    (tokens(&json["prompt"]), tokens(&json["greedy"]))
+}
+
+/// Feeds `tokens` to slot 0 in one call; the logits of all of them.
+pub(crate) fn feed(model: &Model, caches: &mut Caches, tokens: &[u32], role: Role) -> Vec<f32> {
+    let rows = Rows::single(caches.len(0), tokens.len(), role).unwrap();
+    let logits = model.step(tokens, &rows, caches).unwrap();
+    logits.to_vec().unwrap()
+}
+
+/// Feeds `tokens` in pieces of at most `piece`; the logits of all of them.
+pub(crate) fn feed_in_pieces(
+    model: &Model,
+    caches: &mut Caches,
+    tokens: &[u32],
+    piece: usize,
+    role: Role,
+) -> Vec<f32> {
+    let pieces = tokens.chunks(piece);
+    pieces
+        .flat_map(|tokens| feed(model, caches, tokens, role))
+        .collect()
+}
+
+/// The first greatest element's index.
+pub(crate) fn argmax(row: &[f32]) -> u32 {
+    let mut best = 0;
+    for (i, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = i;
+        }
+    }
+    best as u32
+}
+
+/// The largest difference, relative to the largest reference value.
+pub(crate) fn distance(found: &[f32], wanted: &[f32]) -> f32 {
+    assert_eq!(found.len(), wanted.len());
+    let size = wanted.iter().fold(0f32, |m, x| m.max(x.abs()));
+    let worst = found.iter().zip(wanted).fold(0f32, |m, (a, b)| {
+        let d = (a - b).abs();
+        if d.is_nan() { f32::INFINITY } else { m.max(d) }
+    });
+    worst / size
+}
+
+/// The difference in the root-mean-square sense, relative to the reference.
+pub(crate) fn mean_distance(found: &[f32], wanted: &[f32]) -> f32 {
+    assert_eq!(found.len(), wanted.len());
+    let apart: f32 = found.iter().zip(wanted).map(|(a, b)| (a - b).powi(2)).sum();
+    let size: f32 = wanted.iter().map(|x| x * x).sum();
+    (apart / size).sqrt()
+}
+
+/// Whether two lists of floats are the same bit for bit.
+pub(crate) fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }

@@ -194,12 +194,18 @@ impl Affine<'_> {
     ) -> [L::F; 2] {
         let from = row + at / 32 * self.bits as usize;
         let mut words = [0u32; 8];
-        match self.packed[from..].first_chunk::<8>() {
-            Some(eight) => words = *eight,
-            None => {
-                let rest = &self.packed[from..];
-                words[..rest.len()].copy_from_slice(rest);
-            }
+        if from + 8 <= self.packed.len() {
+            // SAFETY: eight words lie within `packed`.
+            words = unsafe {
+                self.packed
+                    .as_ptr()
+                    .add(from)
+                    .cast::<[u32; 8]>()
+                    .read_unaligned()
+            };
+        } else {
+            let rest = &self.packed[from..];
+            words[..rest.len()].copy_from_slice(rest);
         }
         let group = group_row + at / self.group;
         let scale = l.splat(self.scales.get(group));

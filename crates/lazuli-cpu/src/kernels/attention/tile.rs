@@ -4,6 +4,7 @@
 //! the loops four, two or one at a time, which changes how often a panel is read and no result.
 
 use super::TILE;
+use super::panel::Ahead;
 use crate::kernels::math::{LANES, Lanes, exp};
 
 /// The state and scratch of a block of lanes.
@@ -29,6 +30,8 @@ pub(super) struct Block<'s> {
     /// Dims of the value panel, a multiple of 32.
     pub(super) dims: usize,
     pub(super) scale: f32,
+    /// Keys and values of the next tile.
+    pub(super) ahead: [Ahead; 2],
 }
 
 impl Block<'_> {
@@ -95,7 +98,10 @@ impl Block<'_> {
             let q = self.q.as_ptr().add(lane * self.q_stride);
             let keys = self.keys.as_ptr();
             let mut acc = [[l.splat(0.0); 2]; N];
+            let mut ahead = self.ahead[0];
+            let share = ahead.share(self.steps);
             for step in 0..self.steps {
+                ahead.touch(l, share);
                 let k0 = l.iload(keys.add(step * TILE));
                 let k1 = l.iload(keys.add(step * TILE + LANES));
                 for (n, acc) in acc.iter_mut().enumerate() {
@@ -104,6 +110,7 @@ impl Block<'_> {
                     acc[1] = multiply::<L, PAIRS>(l, acc[1], x, k1);
                 }
             }
+            self.ahead[0] = ahead;
             for (n, acc) in acc.iter().enumerate() {
                 let to = self.scores.as_mut_ptr().add((lane + n) * TILE);
                 l.istore(l.bits(acc[0]), to);
@@ -202,7 +209,10 @@ impl Block<'_> {
                     *acc = l.mul(l.load(o.add(n * self.dims + w * LANES)), rescale);
                 }
             }
+            let mut ahead = self.ahead[1];
+            let share = ahead.share(rows * (self.dims - dim).div_ceil(W * LANES));
             for j in 0..rows {
+                ahead.touch(l, share);
                 let mut v = [l.isplat(0); W];
                 for (w, v) in v.iter_mut().enumerate() {
                     *v = l.iload(values.add(j * self.dims + w * LANES));
@@ -221,6 +231,7 @@ impl Block<'_> {
                     }
                 }
             }
+            self.ahead[1] = ahead;
             for (n, acc) in acc.iter().enumerate() {
                 for (w, &acc) in acc.iter().enumerate() {
                     l.store(acc, o.add(n * self.dims + w * LANES));

@@ -237,6 +237,7 @@ impl<const PAIRS: bool> Kernel for Unit<PAIRS> {
                         },
                         dims,
                         scale: call.scale,
+                        ahead: [key_head.ahead(start + TILE), value_head.ahead(start + TILE)],
                     };
                     block.tile::<L, PAIRS>(l, from, to);
                 }

@@ -1,6 +1,7 @@
 //! Copies between layouts, by element size: what elements mean does not matter here.
 
 pub mod rows;
+mod transpose;
 
 use crate::Pool;
 use crate::kernels::elementwise::{Loops, Row};
@@ -11,8 +12,12 @@ use crate::kernels::elementwise::{Loops, Row};
 /// `starts` are the first elements of two operands laid out as `loops` says, the first of them
 /// nobody else's, and they do not overlap.
 pub unsafe fn copy(pool: &Pool, loops: &Loops<2>, starts: [*mut u8; 2], size: usize) {
+    if let Some(transpose) = transpose::Transpose::of(loops, size) {
+        // SAFETY: the caller's promise.
+        return unsafe { transpose.run(pool, starts) };
+    }
     // SAFETY: the rows are parts of the two operands (the caller's promise).
-    loops.run(pool, starts, size, |row| unsafe { copy_row(&row, size) });
+    loops.run(pool, starts, size, &|row| unsafe { copy_row(&row, size) });
 }
 
 /// # Safety

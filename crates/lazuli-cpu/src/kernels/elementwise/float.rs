@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use lazuli_core::ops::binary::Binary as BinaryOp;
 use lazuli_core::ops::unary::Unary as UnaryOp;
 
-use super::functions::{by_lane, by_pair};
+use super::functions::{by_lane, by_pair, tanh};
 use super::loops::Row;
 use crate::kernels::math::{self, Element, Kernel, LANES, Lanes};
 
@@ -73,6 +73,14 @@ unsafe fn put<T: Element, L: Lanes>(l: L, x: L::F, to: *mut T, count: usize) {
 pub(super) unsafe fn each<A: Element, O: Element, F: Elementwise, L: Lanes>(l: L, row: &Row<2>) {
     let out = row.at[0].cast::<O>();
     let mut done = 0;
+    if row.step[1] == size_of::<A>() as isize {
+        let a = row.at[1].cast::<A>().cast_const();
+        while done + LANES <= row.len {
+            // SAFETY: elements `done..done + LANES` of the row (the caller's promise).
+            unsafe { O::store(l, F::of(l, A::load(l, a.add(done))), out.add(done)) };
+            done += LANES;
+        }
+    }
     while done < row.len {
         let count = (row.len - done).min(LANES);
         // SAFETY: elements `done..done + count` of the row (the caller's promise).
@@ -91,20 +99,67 @@ pub(super) unsafe fn each<A: Element, O: Element, F: Elementwise, L: Lanes>(l: L
 /// As [`each`], with two operands.
 #[inline(always)]
 unsafe fn each_pair<T: Element, F: Pairwise, L: Lanes>(l: L, row: &Row<3>) {
-    let out = row.at[0].cast::<T>();
-    let mut done = 0;
-    while done < row.len {
-        let count = (row.len - done).min(LANES);
-        // SAFETY: elements `done..done + count` of the row (the caller's promise).
-        unsafe {
+    let size = size_of::<T>() as isize;
+    // SAFETY: the caller's promise; elements of the row that the body has not done.
+    unsafe {
+        let done = match (row.step[1], row.step[2]) {
+            (a, b) if a == size && b == size => body::<T, F, L, false, false>(l, row),
+            (0, b) if b == size => body::<T, F, L, true, false>(l, row),
+            (a, 0) if a == size => body::<T, F, L, false, true>(l, row),
+            _ => 0,
+        };
+        for done in (done..row.len).step_by(LANES) {
+            let count = (row.len - done).min(LANES);
             let a = row.at[1].offset(done as isize * row.step[1]);
             let b = row.at[2].offset(done as isize * row.step[2]);
             let a = gather::<T, L>(l, a, row.step[1], count);
             let b = gather::<T, L>(l, b, row.step[2], count);
-            put(l, F::of(l, a, b), out.add(done), count);
+            put(l, F::of(l, a, b), row.at[0].cast::<T>().add(done), count);
         }
-        done += LANES;
     }
+}
+
+/// The whole vectors of a row whose operands have no gaps, or are one number; how many elements.
+///
+/// # Safety
+/// As [`each_pair`]; the steps are as the parameters say.
+#[inline(always)]
+unsafe fn body<T: Element, F: Pairwise, L: Lanes, const ONE_A: bool, const ONE_B: bool>(
+    l: L,
+    row: &Row<3>,
+) -> usize {
+    let [out, a, b] = row.at.map(|at| at.cast::<T>());
+    let whole = row.len / LANES * LANES;
+    if whole == 0 {
+        return 0;
+    }
+    // SAFETY: elements of the row (the caller's promise).
+    unsafe {
+        let one_a = if ONE_A {
+            l.splat(a.read_unaligned().to_f32())
+        } else {
+            l.splat(0.0)
+        };
+        let one_b = if ONE_B {
+            l.splat(b.read_unaligned().to_f32())
+        } else {
+            l.splat(0.0)
+        };
+        for done in (0..whole).step_by(LANES) {
+            let x = if ONE_A {
+                one_a
+            } else {
+                T::load(l, a.add(done))
+            };
+            let y = if ONE_B {
+                one_b
+            } else {
+                T::load(l, b.add(done))
+            };
+            T::store(l, F::of(l, x, y), out.add(done));
+        }
+    }
+    whole
 }
 
 macro_rules! functions {
@@ -130,7 +185,7 @@ functions! {
     Log1p: |l, x| by_lane(l, x, f32::ln_1p);
     Sin: |l, x| by_lane(l, x, f32::sin);
     Cos: |l, x| by_lane(l, x, f32::cos);
-    Tanh: |l, x| by_lane(l, x, f32::tanh);
+    Tanh: |l, x| tanh(l, x);
     Sigmoid: |l, x| math::sigmoid(l, x);
     Floor: |l, x| by_lane(l, x, f32::floor);
     Round: |l, x| by_lane(l, x, f32::round_ties_even);

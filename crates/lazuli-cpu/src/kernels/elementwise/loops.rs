@@ -39,8 +39,9 @@ impl<const N: usize> Starts<N> {
     }
 }
 
-/// Threads share an operation from this many bytes of output on: below, waking them costs more.
-const SHARED_BYTES: usize = 256 << 10;
+/// Threads share an operation from this many bytes of output on: below, one thread is done before
+/// another is awake.
+pub const SHARED_BYTES: usize = 1 << 20;
 
 impl<const N: usize> Loops<N> {
     /// One loop over `len` elements of `sizes` bytes, all without gaps.
@@ -139,8 +140,9 @@ impl<const N: usize> Loops<N> {
     }
 
     /// Calls `f` with all rows; large operands are divided among the threads of `pool`.
-    #[inline]
-    pub fn run(&self, pool: &Pool, starts: [*mut u8; N], size: usize, f: impl Fn(Row<N>) + Sync) {
+    ///
+    /// `f` is called through a pointer: one copy of the loops serves every function.
+    pub fn run(&self, pool: &Pool, starts: [*mut u8; N], size: usize, f: &(dyn Fn(Row<N>) + Sync)) {
         let elements = self.elements();
         if elements * size < SHARED_BYTES || pool.threads() == 1 {
             return self.rows(starts, 0..elements, f);
@@ -151,7 +153,7 @@ impl<const N: usize> Loops<N> {
         let share = elements.div_ceil(parts).next_multiple_of(64);
         pool.run(parts, &|part| {
             let first = (part * share).min(elements);
-            self.rows(starts.get(), first..elements.min(first + share), &f);
+            self.rows(starts.get(), first..elements.min(first + share), f);
         });
     }
 }

@@ -13,7 +13,7 @@ pub mod loops;
 pub mod number;
 pub mod rows;
 
-pub use loops::{Loops, Row};
+pub use loops::{Loops, Row, SHARED_BYTES};
 
 use half::{bf16, f16};
 

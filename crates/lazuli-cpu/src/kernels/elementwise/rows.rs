@@ -5,7 +5,7 @@
 
 use super::loops::Row;
 
-const BLOCK: usize = 16;
+const BLOCK: usize = 8;
 
 /// `out = f(a)` along a row.
 ///
@@ -31,6 +31,19 @@ pub unsafe fn map1<A: Copy, O: Copy>(row: &Row<2>, f: impl Fn(A) -> O) {
             out.add(k).write_unaligned(value);
             a = a.wrapping_offset(row.step[1]);
         }
+    }
+}
+
+/// [`map1`] one element at a time, for the many conversions that are not worth a vector loop each.
+///
+/// # Safety
+/// As [`map1`].
+#[inline(always)]
+pub unsafe fn convert<A: Copy, O: Copy>(row: &Row<2>, f: impl Fn(A) -> O) {
+    for k in 0..row.len {
+        let a = row.at[1].wrapping_offset(row.step[1] * k as isize).cast::<A>();
+        // SAFETY: the caller's promise.
+        unsafe { row.at[0].cast::<O>().add(k).write_unaligned(f(a.read_unaligned())) };
     }
 }
 

@@ -1,6 +1,6 @@
 //! The AVX2 path: sixteen lanes as two registers of eight.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, nibbles_by_arithmetic};
 use std::arch::x86_64::*;
 
 /// Proof that AVX2, FMA and F16C are there.
@@ -194,6 +194,16 @@ impl Lanes for Avx2 {
     fn dot2(self, acc: F, a: I, b: I) -> F {
         let acc = self.fma(self.low_bf16(a), self.low_bf16(b), acc);
         self.fma(self.high_bf16(a), self.high_bf16(b), acc)
+    }
+    type Nibbles = (f32, f32);
+    #[inline(always)]
+    fn nibbles(self, scale: f32, bias: f32) -> (f32, f32) {
+        (scale, bias)
+    }
+    #[inline(always)]
+    unsafe fn lookup_nibbles(self, table: (f32, f32), from: *const u32) -> I {
+        // SAFETY: the caller's promise.
+        unsafe { nibbles_by_arithmetic(self, table, from) }
     }
     #[inline(always)]
     fn transpose(self, rows: &mut [I; LANES]) {

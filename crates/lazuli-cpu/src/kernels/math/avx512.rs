@@ -126,6 +126,31 @@ impl Lanes for Avx512 {
             _mm512_permutexvar_epi32(index, words)
         }
     }
+    type Nibbles = __m512i;
+    #[inline(always)]
+    fn nibbles(self, scale: f32, bias: f32) -> __m512i {
+        // SAFETY: `self` proves the features.
+        unsafe {
+            let codes = _mm512_setr_ps(
+                0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0,
+                15.0,
+            );
+            let values = _mm512_fmadd_ps(codes, _mm512_set1_ps(scale), _mm512_set1_ps(bias));
+            let table: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(values));
+            // Twice, so that the fifth bit of an index does not matter.
+            _mm512_broadcast_i64x4(table)
+        }
+    }
+    #[inline(always)]
+    unsafe fn lookup_nibbles(self, table: __m512i, from: *const u32) -> __m512i {
+        // SAFETY: `self` proves the features; the caller gives 16 readable bytes.
+        unsafe {
+            let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()));
+            // The low five bits of each half are an index: low nibble below, high nibble above.
+            let index = _mm512_or_si512(bytes, _mm512_slli_epi32::<12>(bytes));
+            _mm512_permutexvar_epi16(index, table)
+        }
+    }
     #[inline(always)]
     fn transpose(self, r: &mut [__m512i; LANES]) {
         // SAFETY: `self` proves the features; no memory is touched beyond `r`.

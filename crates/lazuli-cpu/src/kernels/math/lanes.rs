@@ -97,6 +97,28 @@ pub trait Lanes: Copy {
     /// Largest lane, by the same tree as [`sum`](Lanes::sum).
     fn maximum(self, a: Self::F) -> f32;
 
+    /// A table of `bf16(code * scale + bias)` for the codes of four bits.
+    type Nibbles: Copy;
+
+    /// The table of a scale and a bias.
+    fn nibbles(self, scale: f32, bias: f32) -> Self::Nibbles;
+    /// 32 values of a table as pairs; codes come from 16 bytes, low nibble first. `from` is valid for
+    /// reads of 16 bytes.
+    unsafe fn lookup_nibbles(self, table: Self::Nibbles, from: *const u32) -> Self::I;
+
+    /// Asks for the line of `at`, which need not be valid, to be brought to the second-level cache.
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: part of the baseline of x86-64; a prefetch never faults.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T1>(at.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
+
     /// The low bf16 of each lane as `f32`.
     #[inline(always)]
     fn low_bf16(self, a: Self::I) -> Self::F {
@@ -121,4 +143,29 @@ pub trait Lanes: Copy {
 
     /// `a` where `x` is NaN, else `b`.
     fn iselect_nan(self, x: Self::F, a: Self::I, b: Self::I) -> Self::I;
+}
+
+/// [`Lanes::lookup_nibbles`] by arithmetic, for paths without a lookup of half-words.
+///
+/// # Safety
+/// `from` is valid for reads of 16 bytes.
+#[inline(always)]
+pub(super) unsafe fn nibbles_by_arithmetic<L: Lanes>(
+    l: L,
+    table: (f32, f32),
+    from: *const u32,
+) -> L::I {
+    const WORD: [u32; LANES] = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3];
+    const SHIFT: [u32; LANES] = [0, 8, 16, 24, 0, 8, 16, 24, 0, 8, 16, 24, 0, 8, 16, 24];
+    let mut words = [0; 8];
+    // SAFETY: the caller's promise; the tables are one vector each.
+    let (word, shift) = unsafe {
+        words[..4].copy_from_slice(&from.cast::<[u32; 4]>().read_unaligned());
+        (l.iload(WORD.as_ptr()), l.iload(SHIFT.as_ptr()))
+    };
+    let bytes = l.shrv(l.lookup8(&words, word), shift);
+    let low = l.convert(l.and(bytes, l.isplat(15)));
+    let high = l.convert(l.and(l.shr::<4>(bytes), l.isplat(15)));
+    let (scale, bias) = (l.splat(table.0), l.splat(table.1));
+    l.pack_bf16(l.fma(low, scale, bias), l.fma(high, scale, bias))
 }

@@ -2,7 +2,7 @@
 //!
 //! Multiply-add rounds twice here: without the instruction, one rounding would be a library call.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, nibbles_by_arithmetic};
 use half::f16;
 
 /// Runs everywhere.
@@ -142,6 +142,16 @@ impl Lanes for Portable {
     fn dot2(self, acc: [f32; LANES], a: [u32; LANES], b: [u32; LANES]) -> [f32; LANES] {
         let acc = self.fma(self.low_bf16(a), self.low_bf16(b), acc);
         self.fma(self.high_bf16(a), self.high_bf16(b), acc)
+    }
+    type Nibbles = (f32, f32);
+    #[inline(always)]
+    fn nibbles(self, scale: f32, bias: f32) -> (f32, f32) {
+        (scale, bias)
+    }
+    #[inline(always)]
+    unsafe fn lookup_nibbles(self, table: (f32, f32), from: *const u32) -> [u32; LANES] {
+        // SAFETY: the caller's promise.
+        unsafe { nibbles_by_arithmetic(self, table, from) }
     }
     #[inline(always)]
     fn transpose(self, rows: &mut [[u32; LANES]; LANES]) {

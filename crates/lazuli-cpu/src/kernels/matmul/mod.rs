@@ -24,6 +24,8 @@ mod avx512;
 mod driver;
 mod portable;
 mod scratch;
+#[cfg(target_arch = "x86_64")]
+mod streams;
 mod table;
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! The path of plain Rust: f32 arithmetic in eight lanes, in loops that LLVM vectorises for any
 //! target. No fused multiply-add, which the baseline of x86-64 does not have.
-//!
-//! The decoding loops are shared with AVX2, which compiles them again with its features.
 
 use lazuli_core::dtype::Dtype;
 
@@ -10,7 +8,7 @@ use super::{Affine, Matrix, Weight};
 use crate::kernels::quant::bits::{unpack8, with_bits};
 use crate::kernels::quant::floats;
 
-pub(super) const LANES: usize = 8;
+const LANES: usize = 8;
 
 pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     element: Dtype::F32,
@@ -24,12 +22,6 @@ pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
 };
 
 fn expand(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
-    expand_f32(matrix, rows, dst);
-}
-
-/// Decodes rows to f32 in natural order.
-#[inline(always)]
-pub(super) fn expand_f32(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
     let k = matrix.k;
     let dst: &mut [f32] = bytemuck::cast_slice_mut(dst);
     let padded = dst.len() / ROWS;
@@ -46,7 +38,6 @@ pub(super) fn expand_f32(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8
 }
 
 /// Decodes one row of affine weights to f32.
-#[inline(always)]
 fn affine_row<const B: usize>(affine: &Affine<'_>, row: usize, dst: &mut [f32]) {
     let group = usize::from(affine.group);
     let size = affine.scale_dtype.size();

@@ -1,8 +1,13 @@
 //! Positions of extremes along an axis: the first one wins, and a NaN beats everything.
 
+use std::marker::PhantomData;
+
+use super::fold::{InF32, Max, Min};
+use super::walk::{SHARED_BYTES, tree};
 use crate::Pool;
 use crate::kernels::elementwise::cast::Source;
 use crate::kernels::elementwise::number::{Ordered, Ring};
+use crate::kernels::math::{Element, Kernel, LANES, Lanes};
 
 /// A search along the middle axis of a row-major `[before, len, after]`.
 pub struct Search {
@@ -18,12 +23,12 @@ pub struct Search {
     pub after: usize,
     /// The largest rather than the smallest.
     pub max: bool,
+    /// Parts that share the outputs.
+    pub parts: usize,
 }
 
 // SAFETY: addresses; parts write places of their own.
 unsafe impl Sync for Search {}
-
-const SHARED_BYTES: usize = 256 << 10;
 
 impl Search {
     /// Finds the positions in an operand of `T`.
@@ -31,16 +36,26 @@ impl Search {
     /// # Safety
     /// The addresses are those of such operands; the output is nobody else's.
     pub unsafe fn run<T: Source<Wide: Ordered>>(&self, pool: &Pool) {
-        let outputs = self.before * self.after;
         // SAFETY: each output is written by the one part that has it.
-        let one = |at: usize| unsafe { self.one::<T>(at) };
-        if outputs * self.len * size_of::<T>() < SHARED_BYTES || pool.threads() == 1 {
-            return (0..outputs).for_each(one);
+        let part = |part: usize| self.share(part).for_each(|at| unsafe { self.one::<T>(at) });
+        match self.parts {
+            1 => part(0),
+            parts => pool.run(parts, &part),
         }
-        let parts = pool.threads().min(outputs);
-        pool.run(parts, &|part| {
-            (part * outputs / parts..(part + 1) * outputs / parts).for_each(one);
-        });
+    }
+
+    /// Into how many parts a search of elements of `size` bytes is cut.
+    pub fn parts(&self, pool: &Pool, size: usize) -> usize {
+        let outputs = self.before * self.after;
+        if outputs * self.len * size < SHARED_BYTES {
+            return 1;
+        }
+        pool.threads().min(outputs)
+    }
+
+    fn share(&self, part: usize) -> std::ops::Range<usize> {
+        let outputs = self.before * self.after;
+        part * outputs / self.parts..(part + 1) * outputs / self.parts
     }
 
     /// # Safety
@@ -70,4 +85,62 @@ impl Search {
         // SAFETY: the place of this output.
         unsafe { self.out.add(at).write(found as u32) }
     }
+}
+
+/// Searches along the last axis of `f32`, `bf16` and `f16`: the extreme by lanes, then its place.
+pub struct Rows<T>(PhantomData<T>);
+
+impl<T: Element> Kernel for Rows<T> {
+    type Args<'a> = Search;
+
+    #[inline(always)]
+    fn run<L: Lanes>(l: L, search: &Search, part: usize) {
+        for at in search.share(part) {
+            // SAFETY: whoever made the search gave rows of `T`; each output is one part's.
+            unsafe {
+                let row = search.x.cast::<T>().add(at * search.len);
+                let extreme = if search.max {
+                    tree::<L, InF32<T, Max>, false>(l, row.cast(), search.len)
+                } else {
+                    tree::<L, InF32<T, Min>, false>(l, row.cast(), search.len)
+                };
+                let found = place::<L, T>(l, row, search.len, extreme);
+                search.out.add(at).write(found as u32);
+            }
+        }
+    }
+}
+
+/// The first element that is like lane 0 of `extreme`: equal to it, or NaN if it is.
+///
+/// # Safety
+/// `len` elements lie at `row`.
+#[inline(always)]
+unsafe fn place<L: Lanes, T: Element>(l: L, row: *const T, len: usize, extreme: L::F) -> usize {
+    let mut lanes = [0.0f32; LANES];
+    // SAFETY: `lanes` holds sixteen lanes.
+    unsafe { l.store(extreme, lanes.as_mut_ptr()) };
+    let extreme = lanes[0];
+    let mut done = 0;
+    while done + LANES <= len {
+        // SAFETY: sixteen elements of the row.
+        unsafe { l.store(T::load(l, row.add(done)), lanes.as_mut_ptr()) };
+        let mut hits = 0u32;
+        for lane in lanes {
+            hits |= (lane == extreme) as u32 | lane.is_nan() as u32;
+        }
+        if hits != 0 {
+            break;
+        }
+        done += LANES;
+    }
+    while done + 1 < len {
+        // SAFETY: an element of the row, of any alignment.
+        let x = unsafe { row.add(done).read_unaligned() }.to_f32();
+        if x == extreme || x.is_nan() {
+            break;
+        }
+        done += 1;
+    }
+    done
 }

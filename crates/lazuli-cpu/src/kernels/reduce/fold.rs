@@ -121,7 +121,7 @@ impl CombineLanes for Min {
 }
 
 /// A reduction of floats in `f32`.
-struct InF32<T, C>(PhantomData<(T, C)>);
+pub struct InF32<T, C>(PhantomData<(T, C)>);
 
 impl<L: Lanes, T: Element, C: CombineLanes> Fold<L> for InF32<T, C> {
     type In = T;

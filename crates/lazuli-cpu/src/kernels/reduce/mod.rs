@@ -30,6 +30,8 @@ pub struct Table {
 pub struct Entries<T: Element> {
     /// Sums, products and extremes.
     pub reduce: Entry<fold::Reduce<T>>,
+    /// Positions of extremes along the last axis.
+    pub arg: Entry<arg::Rows<T>>,
     /// Softmax over the last axis.
     pub softmax: Entry<softmax::Softmax<T>>,
 }
@@ -38,6 +40,7 @@ impl<T: Element> Entries<T> {
     fn new(isa: Isa) -> Entries<T> {
         Entries {
             reduce: Entry::new(isa),
+            arg: Entry::new(isa),
             softmax: Entry::new(isa),
         }
     }

@@ -80,7 +80,7 @@ impl<L: Lanes, T: Copy, A: Copy, C: Combine<A>, S: Start<T, A>> Fold<L> for Plai
         [C::IDENTITY; LANES]
     }
 
-    #[inline(always)]
+    #[inline(never)]
     unsafe fn load(_: L, from: *const T, count: usize) -> [A; LANES] {
         // SAFETY: the caller's promise.
         unsafe {
@@ -113,7 +113,8 @@ impl<L: Lanes, T: Copy, A: Copy, C: Combine<A>, S: Start<T, A>> Fold<L> for Plai
         unsafe { <Self as Fold<L>>::save(l, x, to, count) }
     }
 
-    #[inline(always)]
+    // Not inlined: a dozen types times four kinds would be a megabyte of unrolled walks.
+    #[inline(never)]
     fn combine(_: L, a: [A; LANES], b: [A; LANES]) -> [A; LANES] {
         std::array::from_fn(|i| C::of(a[i], b[i]))
     }

@@ -13,9 +13,9 @@ const PIECE: usize = 16 << 10;
 const PIECE_ROWS: usize = 4096;
 const GROUP: usize = 64;
 /// Columns that are folded together where the last axis is kept.
-const COLUMNS: usize = 4 * LANES;
+const COLUMNS: usize = 16 * LANES;
 /// Threads share a reduction from this many bytes on.
-const SHARED_BYTES: usize = 256 << 10;
+pub(super) const SHARED_BYTES: usize = 2 << 20;
 
 /// A shape cut into kept and reduced parts. Steps are in bytes.
 pub struct Axes {
@@ -179,7 +179,7 @@ impl Task<'_> {
                     piece / per_row,
                 );
                 let row = row.cast::<F::In>().wrapping_add(first);
-                let total = tree::<L, F, F::In>(l, row, len, F::load);
+                let total = tree::<L, F, false>(l, row.cast(), len);
                 if pieces == 1 {
                     F::finish(l, total, self.out.cast::<F::Out>().add(output), 1);
                 } else {
@@ -200,7 +200,7 @@ impl Task<'_> {
             // SAFETY: the first phase wrote the partials of every output.
             unsafe {
                 let from = self.partials.cast::<F::Acc>().add(output * pieces);
-                let total = tree::<L, F, F::Acc>(l, from, pieces, F::restore);
+                let total = tree::<L, F, true>(l, from.cast(), pieces);
                 F::finish(l, total, self.out.cast::<F::Out>().add(output), 1);
             }
         }
@@ -231,13 +231,10 @@ impl Task<'_> {
                 while row < last_row {
                     let end = last_row.min(row + GROUP);
                     let mut group = [F::identity(l); COLUMNS / LANES];
-                    let first = [start.cast_mut().cast::<u8>()];
-                    axes.reduced.rows(first, row..end, |run| {
-                        for k in 0..run.len as isize {
-                            let from = run.at[0].offset(k * run.step[0]).cast::<F::In>();
-                            fold_row::<L, F>(l, from, columns, &mut group);
-                        }
-                    });
+                    for row in row..end {
+                        let from = at(&axes.reduced, start.cast(), row).cast::<F::In>();
+                        fold_row::<L, F>(l, from, columns, &mut group);
+                    }
                     for (total, group) in total.iter_mut().zip(group) {
                         *total = F::combine(l, *total, group);
                     }
@@ -311,6 +308,9 @@ unsafe fn fold_row<L: Lanes, F: Fold<L>>(
 /// The address of element `index` of loops over one operand.
 #[inline(always)]
 fn at(loops: &Loops<1>, start: *const u8, index: usize) -> *const u8 {
+    if let [step] = loops.steps() {
+        return start.wrapping_offset(index as isize * step[0]);
+    }
     let mut at = start;
     let mut rest = index;
     for (dim, step) in loops.dims().iter().zip(loops.steps()).rev() {
@@ -320,34 +320,57 @@ fn at(loops: &Loops<1>, start: *const u8, index: usize) -> *const u8 {
     at
 }
 
-/// The total of `len` neighbours in lane 0: four vectors take turns, then halves are combined.
+/// The total of `len` neighbours in lane 0: four vectors take turns, then halves are combined. The
+/// neighbours are elements, or accumulators if they are `PARTIALS`.
 ///
 /// # Safety
-/// `len` elements lie at `from`; `load` reads as many as it is told to.
+/// `len` of them lie at `from`.
 #[inline(always)]
-unsafe fn tree<L: Lanes, F: Fold<L>, T>(
+pub(super) unsafe fn tree<L: Lanes, F: Fold<L>, const PARTIALS: bool>(
     l: L,
-    from: *const T,
+    from: *const u8,
     len: usize,
-    load: unsafe fn(L, *const T, usize) -> F::Vector,
 ) -> F::Vector {
     let mut acc = [F::identity(l); 4];
     let mut done = 0;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise, in all.
     unsafe {
         while done + 4 * LANES <= len {
             for (v, acc) in acc.iter_mut().enumerate() {
-                *acc = F::combine(l, *acc, load(l, from.add(done + v * LANES), LANES));
+                let x = vector::<L, F, PARTIALS>(l, from, done + v * LANES, LANES);
+                *acc = F::combine(l, *acc, x);
             }
             done += 4 * LANES;
         }
         for acc in &mut acc {
             if done < len {
-                *acc = F::combine(l, *acc, load(l, from.add(done), LANES.min(len - done)));
+                let x = vector::<L, F, PARTIALS>(l, from, done, LANES.min(len - done));
+                *acc = F::combine(l, *acc, x);
                 done += LANES;
             }
         }
     }
     let low = F::combine(l, acc[0], acc[1]);
     F::total(l, F::combine(l, low, F::combine(l, acc[2], acc[3])))
+}
+
+/// `count` neighbours from number `at` on.
+///
+/// # Safety
+/// They exist.
+#[inline(always)]
+unsafe fn vector<L: Lanes, F: Fold<L>, const PARTIALS: bool>(
+    l: L,
+    from: *const u8,
+    at: usize,
+    count: usize,
+) -> F::Vector {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if PARTIALS {
+            F::restore(l, from.cast::<F::Acc>().add(at), count)
+        } else {
+            F::load(l, from.cast::<F::In>().add(at), count)
+        }
+    }
 }

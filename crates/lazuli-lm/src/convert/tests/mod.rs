@@ -1,5 +1,6 @@
 //! Conversions of models made for the test and of the family fixtures.
 
+mod logits;
 mod raw;
 mod refusals;
 mod results;

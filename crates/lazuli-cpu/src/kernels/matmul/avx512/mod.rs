@@ -13,8 +13,9 @@ mod scales;
 
 use std::arch::x86_64::*;
 
+use super::Matrix;
+use super::streams::AffineRows;
 use super::table::{Fused, Reorder};
-use super::{Affine, Matrix};
 
 pub(super) use bf16::ARITHMETIC as BF16;
 pub(super) use f32::ARITHMETIC as F32;
@@ -68,56 +69,4 @@ trait Decode: Sized {
         rows: [usize; R],
         sink: impl FnMut(usize, [VectorOf<Self>; R]),
     );
-}
-
-/// Bytes of codes between what is used and what is fetched.
-const AHEAD: usize = 2048;
-
-/// Asks for the cache line at `p`, which need not be valid.
-#[inline(always)]
-fn prefetch(p: *const u8) {
-    // SAFETY: a hint, which never faults; every x86-64 has it.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) };
-}
-
-/// Where the codes, scales and biases of some rows start.
-struct AffineRows<const R: usize> {
-    codes: [*const u8; R],
-    scales: [*const u8; R],
-    biases: [*const u8; R],
-    groups: usize,
-}
-
-impl<const R: usize> AffineRows<R> {
-    /// The driver asks for each row after the one before, so what comes next in memory is needed
-    /// next: scales of rows to come are fetched here, codes by [`Self::prefetch`].
-    #[inline(always)]
-    fn new(affine: &Affine<'_>, k: usize, rows: [usize; R]) -> AffineRows<R> {
-        let groups = affine.row_groups(k);
-        let (code_bytes, scale_bytes) = (affine.row_bytes(k), groups * affine.scale_dtype.size());
-        let at = AffineRows {
-            codes: rows.map(|row| affine.packed[row * code_bytes..].as_ptr()),
-            scales: rows.map(|row| affine.scales[row * scale_bytes..].as_ptr()),
-            biases: rows.map(|row| affine.biases[row * scale_bytes..].as_ptr()),
-            groups,
-        };
-        let ahead = AHEAD.div_ceil(code_bytes) * scale_bytes;
-        for (scales, biases) in at.scales.iter().zip(at.biases) {
-            for offset in (0..scale_bytes).step_by(64) {
-                prefetch(scales.wrapping_add(ahead + offset));
-                prefetch(biases.wrapping_add(ahead + offset));
-            }
-        }
-        at
-    }
-
-    /// Asks for what lies ahead of the codes `offset..offset + len` of each row.
-    #[inline(always)]
-    fn prefetch(&self, offset: usize, len: usize) {
-        for line in (0..len).step_by(64) {
-            for codes in self.codes {
-                prefetch(codes.wrapping_add(AHEAD + offset + line));
-            }
-        }
-    }
 }

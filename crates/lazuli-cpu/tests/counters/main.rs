@@ -1,0 +1,81 @@
+//! Claims about the process's counters, in a process of their own: one test, so that nothing else
+//! counts meanwhile.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+use lazuli_core::ops::reduce::ArgReduce;
+use lazuli_core::{Array, Dtype, memory, plan, with_device};
+use lazuli_cpu::{Isa, Options, register};
+
+#[test]
+fn memory_is_donated_and_kernels_are_used() {
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        for threads in [1, 2] {
+            let device = register(Options { isa, threads }).unwrap();
+            with_device(device, || {
+                a_chain_of_additions_allocates_at_most_two_buffers();
+                what_somebody_can_see_is_not_written();
+                base_operations_have_kernels();
+            });
+        }
+    }
+}
+
+fn a_chain_of_additions_allocates_at_most_two_buffers() {
+    let one = Array::scalar(1.0f32).broadcast_to([1000]).unwrap();
+    let mut x = Array::from_slice(&[0.0f32; 1000], [1000]).unwrap();
+    for _ in 0..1000 {
+        x = x.add(&one).unwrap();
+    }
+    let before = memory::allocations();
+    x.eval().unwrap();
+    let taken = memory::allocations() - before;
+    assert!(taken <= 2, "{taken} buffers for a chain of additions");
+    assert_eq!(x.to_vec::<f32>().unwrap(), [1000.0; 1000]);
+}
+
+fn what_somebody_can_see_is_not_written() {
+    let x = Array::from_slice(&[1.0f32; 100], [100]).unwrap();
+    let view = x.narrow(0, 0, 50).unwrap();
+    view.eval().unwrap();
+    let y = x.negative().unwrap();
+    assert_eq!(y.to_vec::<f32>().unwrap(), [-1.0; 100]);
+    assert_eq!(view.to_vec::<f32>().unwrap(), [1.0; 50]);
+    // Given up, but a view of it lives.
+    let z = x.exp().unwrap();
+    drop(x);
+    z.eval().unwrap();
+    assert_eq!(view.to_vec::<f32>().unwrap(), [1.0; 50]);
+}
+
+fn base_operations_have_kernels() {
+    let before = plan::decomposed();
+    for dtype in [Dtype::F32, Dtype::BF16, Dtype::F16] {
+        let x = Array::full([4, 33], 0.5, dtype).unwrap();
+        let t = x.matrix_transpose().unwrap();
+        let i = Array::from_slice(&[1i32, -1], [2]).unwrap();
+        let least = ArgReduce {
+            max: false,
+            axis: 0,
+        };
+        let all = [
+            x.exp(),
+            t.tanh(),
+            x.add(&x),
+            x.less(&x),
+            Array::select(&x.less(&x).unwrap(), &x, &x),
+            x.astype(Dtype::I64),
+            t.sum(&[0], false),
+            t.max(&[1], false),
+            t.argmax(0, false),
+            Array::from_op(least, &[&x]),
+            Array::concatenate(&[x.clone(), x.clone()], 1),
+            t.take(&i, 1),
+            t.softmax(),
+            t.copy(),
+        ];
+        for y in all {
+            y.unwrap().eval().unwrap();
+        }
+    }
+    assert_eq!(plan::decomposed(), before, "an operation lost its kernel");
+}

@@ -1,0 +1,12 @@
+//! Numeric tests that run over every device: each dispatch path on one and two threads, and the fake
+//! device over one of them.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+mod common;
+mod elementwise;
+mod fake;
+mod fused;
+mod graph;
+mod movement;
+mod reduce;
+mod transforms;

@@ -1,0 +1,238 @@
+//! Derivatives against central differences in `f64`, transforms against one another.
+
+use lazuli_core::error::Result;
+use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
+
+use super::common::*;
+
+type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
+
+/// A differentiable function and the shapes of its operands; all operands lie in 0.3..1.7.
+fn functions() -> Vec<(&'static str, Function, Vec<Vec<usize>>)> {
+    fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
+        Box::new(f)
+    }
+    let m = || vec![3, 4];
+    vec![
+        ("negative", of(|x| x[0].negative()), vec![m()]),
+        ("abs", of(|x| (&x[0] - 1.05).abs()), vec![m()]),
+        ("square", of(|x| x[0].square()), vec![m()]),
+        ("sqrt", of(|x| x[0].sqrt()), vec![m()]),
+        ("rsqrt", of(|x| x[0].rsqrt()), vec![m()]),
+        ("exp", of(|x| x[0].exp()), vec![m()]),
+        ("log", of(|x| x[0].log()), vec![m()]),
+        ("log1p", of(|x| x[0].log1p()), vec![m()]),
+        ("sin", of(|x| x[0].sin()), vec![m()]),
+        ("cos", of(|x| x[0].cos()), vec![m()]),
+        ("tanh", of(|x| x[0].tanh()), vec![m()]),
+        ("sigmoid", of(|x| x[0].sigmoid()), vec![m()]),
+        ("add", of(|x| x[0].add(&x[1])), vec![m(), vec![4]]),
+        (
+            "subtract",
+            of(|x| x[0].subtract(&x[1])),
+            vec![m(), vec![3, 1]],
+        ),
+        ("multiply", of(|x| x[0].multiply(&x[1])), vec![m(), vec![]]),
+        ("divide", of(|x| x[0].divide(&x[1])), vec![m(), vec![1, 4]]),
+        ("maximum", of(|x| x[0].maximum(&x[1])), vec![m(), m()]),
+        ("minimum", of(|x| x[0].minimum(&x[1])), vec![m(), vec![4]]),
+        ("power", of(|x| x[0].power(&x[1])), vec![m(), m()]),
+        (
+            "where",
+            of(|x| Array::select(&x[0].less(&Array::scalar(1.0f64))?, &x[0], &x[1].square()?)),
+            vec![m(), m()],
+        ),
+        ("sum", of(|x| x[0].sum(&[0], false)), vec![m()]),
+        ("mean", of(|x| x[0].mean(&[1], true)), vec![m()]),
+        ("prod", of(|x| x[0].prod(&[1], false)), vec![m()]),
+        ("max", of(|x| x[0].max(&[0], false)), vec![m()]),
+        ("min", of(|x| x[0].min(&[0, 1], false)), vec![m()]),
+        ("softmax", of(|x| x[0].softmax()), vec![m()]),
+        ("reshape", of(|x| x[0].reshape([2, 6])), vec![m()]),
+        (
+            "transpose",
+            of(|x| x[0].matrix_transpose()?.square()),
+            vec![m()],
+        ),
+        (
+            "broadcast",
+            of(|x| x[0].broadcast_to([2, 3, 4])),
+            vec![vec![3, 1]],
+        ),
+        ("copy", of(|x| x[0].matrix_transpose()?.copy()), vec![m()]),
+        (
+            "concatenate",
+            of(|x| Array::concatenate(&[x[0].clone(), x[1].square()?], 0)),
+            vec![m(), vec![2, 4]],
+        ),
+        (
+            "slice",
+            of(|x| x[0].slice(&[2, 0], &[-2, 3], [2, 2])?.square()),
+            vec![m()],
+        ),
+        ("narrow", of(|x| x[0].narrow(1, 1, 3)?.exp()), vec![m()]),
+        ("astype", of(|x| x[0].astype(Dtype::F64)?.exp()), vec![m()]),
+    ]
+}
+
+/// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
+fn single_precision_functions() -> Vec<(&'static str, Function, Vec<Vec<usize>>)> {
+    vec![
+        (
+            "take",
+            Box::new(|x| x[0].take(&Array::from_slice(&[2i32, 0, -1, 2], [4])?, 0)),
+            vec![vec![3, 4]],
+        ),
+        (
+            "matmul",
+            Box::new(|x| x[0].matmul(&x[1])?.tanh()),
+            vec![vec![3, 4], vec![4, 2]],
+        ),
+        (
+            "rms_norm",
+            Box::new(|x| x[0].rms_norm(&x[1], 1e-5)),
+            vec![vec![3, 4], vec![4]],
+        ),
+        (
+            "swiglu",
+            Box::new(|x| x[0].swiglu(&x[1])),
+            vec![vec![3, 4], vec![3, 4]],
+        ),
+    ]
+}
+
+fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {
+    shapes
+        .iter()
+        .map(|s| {
+            let numbers: Vec<f64> = (0..s.iter().product())
+                .map(|_| 1.0 + 0.7 * rng.unit())
+                .collect();
+            of_numbers(&numbers, s, dtype)
+        })
+        .collect()
+}
+
+fn dot(a: &Array, b: &Array) -> f64 {
+    numbers_of(a)
+        .iter()
+        .zip(numbers_of(b))
+        .map(|(a, b)| a * b)
+        .sum()
+}
+
+fn check(
+    rng: &mut Rng,
+    (name, f, shapes): &(&'static str, Function, Vec<Vec<usize>>),
+    dtype: Dtype,
+    h: f64,
+    tolerance: f64,
+) {
+    let x = operands(rng, shapes, dtype);
+    let direction: Vec<Array> = shapes
+        .iter()
+        .map(|s| sample(rng, s, dtype, 1.0).0)
+        .collect();
+    let f1 = |x: &[Array]| f(x).map(|y| vec![y]);
+    let shape = f(&x).unwrap().shape().to_vec();
+    let (cotangent, _) = sample(rng, &shape, dtype, 1.0);
+
+    let moved = |t: f64| {
+        let x: Vec<Array> = (x.iter().zip(&direction))
+            .map(|(x, d)| x + &(d * t))
+            .collect();
+        dot(&f(&x).unwrap(), &cotangent)
+    };
+    let slope = (moved(h) - moved(-h)) / (2.0 * h);
+    let (_, back) = vjp(f1, &x, std::slice::from_ref(&cotangent)).unwrap();
+    let by_vjp: f64 = back.iter().zip(&direction).map(|(g, d)| dot(g, d)).sum();
+    let close = |a: f64, b: f64| (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()));
+    assert!(
+        close(slope, by_vjp),
+        "{name}: vjp {by_vjp}, difference {slope}"
+    );
+
+    let (_, forward) = jvp(f1, &x, &direction).unwrap();
+    let by_jvp = dot(&forward[0], &cotangent);
+    assert!(close(by_jvp, by_vjp), "{name}: vjp {by_vjp}, jvp {by_jvp}");
+
+    // A batch of three against a loop.
+    let batch: Vec<Vec<Array>> = (0..3).map(|_| operands(rng, shapes, dtype)).collect();
+    let stacked: Vec<Array> = (0..shapes.len())
+        .map(|i| {
+            let column: Vec<Array> = batch.iter().map(|x| x[i].clone()).collect();
+            Array::stack(&column, 0).unwrap()
+        })
+        .collect();
+    let axes = vec![Some(0); shapes.len()];
+    let loss = |x: &[Array]| {
+        let y = f(x)?;
+        let axes: Vec<isize> = (0..y.rank() as isize).collect();
+        y.square()?.sum(&axes, false)
+    };
+    let together = vmap(|x| f(x).map(|y| vec![y]), &stacked, &axes).unwrap();
+    let gradients = vmap(|x| grad(loss, x), &stacked, &axes).unwrap();
+    for (k, one) in batch.iter().enumerate() {
+        let nth = |all: &Array, like: &Array| {
+            let one = all.narrow(0, k, k + 1).unwrap();
+            numbers_of(&one.reshape(like.shape()).unwrap())
+        };
+        let near = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(&b).all(|(&a, &b)| close(a, b));
+        let alone = f(one).unwrap();
+        assert!(
+            near(nth(&together[0], &alone), numbers_of(&alone)),
+            "{name}: vmap"
+        );
+        for (all, alone) in gradients.iter().zip(grad(loss, one).unwrap()) {
+            assert!(
+                near(nth(all, &alone), numbers_of(&alone)),
+                "{name}: vmap of grad"
+            );
+        }
+    }
+
+    // Second derivatives: the gradient of a gradient along the direction against its difference.
+    let slope_along = |x: &[Array]| -> Result<Array> {
+        let gradients = grad(loss, x)?;
+        let mut sum = Array::scalar_of(0.0, dtype);
+        for (g, d) in gradients.iter().zip(&direction) {
+            let axes: Vec<isize> = (0..g.rank() as isize).collect();
+            sum = sum.add(&g.multiply(d)?.sum(&axes, false)?)?;
+        }
+        Ok(sum)
+    };
+    let second = grad(slope_along, &x).unwrap();
+    let curvature: f64 = second.iter().zip(&direction).map(|(g, d)| dot(g, d)).sum();
+    let slope_at = |t: f64| {
+        let x: Vec<Array> = (x.iter().zip(&direction))
+            .map(|(x, d)| x + &(d * t))
+            .collect();
+        numbers_of(&slope_along(&x).unwrap())[0]
+    };
+    let want = (slope_at(h) - slope_at(-h)) / (2.0 * h);
+    let close = |a: f64, b: f64| (a - b).abs() <= 10.0 * tolerance * (1.0 + a.abs().max(b.abs()));
+    assert!(
+        close(curvature, want),
+        "{name}: second {curvature}, difference {want}"
+    );
+}
+
+#[test]
+fn derivatives_match_differences_in_f64() {
+    on_each(|_| {
+        let mut rng = Rng(1);
+        for function in functions() {
+            check(&mut rng, &function, Dtype::F64, 1e-5, 1e-6);
+        }
+    });
+}
+
+#[test]
+fn derivatives_match_differences_in_f32() {
+    on_each(|_| {
+        let mut rng = Rng(2);
+        for function in single_precision_functions() {
+            check(&mut rng, &function, Dtype::F32, 1e-2, 1e-2);
+        }
+    });
+}

@@ -1,0 +1,6 @@
+//! What most programs use: `use lazuli::prelude::*`.
+
+pub use lazuli_core::{
+    Array, Device, Dtype, Element, Shape, async_eval, eval, grad, jvp, value_and_grad, vjp, vmap,
+    with_device,
+};

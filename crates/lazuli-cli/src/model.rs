@@ -75,7 +75,11 @@ pub(crate) fn network(source: &Source, options: LoadOptions) -> Result<Model> {
     })
 }
 
-fn folder(name: &str) -> Result<PathBuf> {
+/// The folder of the model called `name`.
+///
+/// # Errors
+/// Where it was looked for, or why it is refused.
+pub(crate) fn folder(name: &str) -> Result<PathBuf> {
     if is_gguf(Path::new(name)) {
         bail!("{name}: {GGUF}");
     }

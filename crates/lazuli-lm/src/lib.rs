@@ -11,6 +11,7 @@
 pub mod blocks;
 pub mod cache;
 pub mod config;
+pub mod convert;
 pub mod engine;
 pub mod error;
 pub mod model;

@@ -20,7 +20,7 @@ use crate::output::{self, StdoutError};
 pub(crate) use answer::AnswerArgs;
 pub(crate) use cache::CacheArgs;
 pub(crate) use chat_template::ChatTemplateArgs;
-pub(crate) use model::ModelArgs;
+pub(crate) use model::{ModelArgs, ThreadArgs};
 pub(crate) use sampling::SamplingArgs;
 
 /// Language models on this machine, without Python.

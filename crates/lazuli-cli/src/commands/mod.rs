@@ -2,6 +2,7 @@
 
 mod bench;
 mod chat;
+mod convert;
 mod devices;
 mod generate;
 mod info;
@@ -20,6 +21,9 @@ pub(crate) enum Command {
     /// Talk with a model
     #[command(after_help = chat::EXAMPLES)]
     Chat(chat::ChatArgs),
+    /// Write a model as an MLX folder: converted, quantized or dequantized
+    #[command(after_help = convert::EXAMPLES)]
+    Convert(convert::ConvertArgs),
     /// Write the logits after each of a list of tokens to a npy file
     #[command(after_help = logits::EXAMPLES)]
     Logits(logits::LogitsArgs),
@@ -40,6 +44,7 @@ impl Command {
         match self {
             Command::Generate(args) => generate::run(args),
             Command::Chat(args) => chat::run(args),
+            Command::Convert(args) => convert::run(args),
             Command::Logits(args) => logits::run(args),
             Command::Info(args) => info::run(args),
             Command::Devices(args) => devices::run(args),

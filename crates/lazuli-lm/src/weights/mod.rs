@@ -10,7 +10,7 @@
 
 mod checkpoint;
 mod interleave;
-mod names;
+pub(crate) mod names;
 mod problems;
 mod random;
 

@@ -14,7 +14,7 @@ const TRUNKS: [&str; 5] = [
     "language_model.",
     "",
 ];
-const HEADS: [&str; 3] = ["lm_head", "language_model.lm_head", "model.lm_head"];
+pub(crate) const HEADS: [&str; 3] = ["lm_head", "language_model.lm_head", "model.lm_head"];
 /// Parts of a multimodal model that are not its language model.
 const OTHER_PARTS: [&str; 6] = [
     "visual.",
@@ -27,7 +27,7 @@ const OTHER_PARTS: [&str; 6] = [
 
 /// How the experts of a layer are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum ExpertLayout {
+pub(crate) enum ExpertLayout {
     /// `mlp.switch_mlp.gate_proj.weight [e, i, h]`.
     Stacked,
     /// `mlp.experts.gate_up_proj [e, 2i, h]`.
@@ -38,17 +38,17 @@ pub(super) enum ExpertLayout {
 
 /// The names of one checkpoint.
 #[derive(Clone, Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     trunk: &'static str,
     head: &'static str,
     /// Layout of the experts in all layers.
-    pub(super) experts: ExpertLayout,
+    pub(crate) experts: ExpertLayout,
     /// Whether the tensors are as published, rather than as MLX's conversion leaves them.
-    pub(super) raw: bool,
+    pub(crate) raw: bool,
 }
 
 impl Names {
-    pub(super) fn of(checkpoint: &Checkpoint) -> Names {
+    pub(crate) fn of(checkpoint: &Checkpoint) -> Names {
         let holds = |name: String| checkpoint.get(&name).is_some();
         let trunk = TRUNKS
             .into_iter()
@@ -89,7 +89,7 @@ impl Names {
     }
 
     /// The checkpoint's name for a canonical one.
-    pub(super) fn actual(&self, canonical: &str) -> String {
+    pub(crate) fn actual(&self, canonical: &str) -> String {
         if let Some(rest) = canonical.strip_prefix("model.") {
             return format!("{}{rest}", self.trunk);
         }
@@ -99,22 +99,34 @@ impl Names {
         }
     }
 
+    /// The canonical name for one of the checkpoint's trunk.
+    pub(crate) fn of_trunk(&self, name: &str) -> Option<String> {
+        let rest = name.strip_prefix(self.trunk)?;
+        Some(format!("model.{rest}"))
+    }
+
     /// Whether a tensor that the model did not ask for may be there all the same.
-    pub(super) fn may_be_there(&self, name: &str, nested: bool, tied: bool) -> bool {
-        let under = |part: &str| {
-            name.starts_with(part)
-                || ["model.", "language_model."]
-                    .iter()
-                    .any(|p| name.strip_prefix(p).is_some_and(|n| n.starts_with(part)))
-        };
+    pub(crate) fn may_be_there(&self, name: &str, nested: bool, tied: bool) -> bool {
         name.ends_with("rotary_emb.inv_freq")
-            || under("mtp.")
-            || (nested && OTHER_PARTS.into_iter().any(under))
+            || under(name, "mtp.").is_some()
+            || (nested && is_other_part(name))
             || (tied
                 && HEADS
                     .iter()
                     .any(|head| name.starts_with(&format!("{head}."))))
     }
+}
+
+/// What follows `part` in the name of a tensor of that part of a model.
+pub(crate) fn under<'n>(name: &'n str, part: &str) -> Option<&'n str> {
+    ["", "model.", "language_model."]
+        .iter()
+        .find_map(|outer| name.strip_prefix(outer)?.strip_prefix(part))
+}
+
+/// Whether a tensor belongs to a part of a multimodal model that is not its language model.
+pub(crate) fn is_other_part(name: &str) -> bool {
+    OTHER_PARTS.iter().any(|part| under(name, part).is_some())
 }
 
 #[cfg(test)]

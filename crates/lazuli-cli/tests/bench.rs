@@ -1,4 +1,5 @@
 //! Measurements run to their end on any model, and their figures agree with each other.
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! `lazuli convert` as a user runs it.
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
 
 mod common;
 

@@ -15,6 +15,7 @@ use crate::backend::{Backend, Binding, Bindings, Event};
 use crate::buffer::Buffer;
 use crate::device::{Device, Space, with_device};
 use crate::error::{Error, Result};
+use crate::hash::FastState;
 use crate::layout::Layout;
 use crate::node::{Claim, Data, Inputs, Node, Phase, Results};
 use crate::op::Op;
@@ -302,7 +303,7 @@ fn lowered(
     device: Device,
     backend: &Arc<dyn Backend>,
 ) -> Result<Arc<Lowered>> {
-    static CACHE: OnceLock<Mutex<HashMap<Key, Arc<Lowered>>>> = OnceLock::new();
+    static CACHE: OnceLock<Mutex<HashMap<Key, Arc<Lowered>, FastState>>> = OnceLock::new();
     let cache = CACHE.get_or_init(Mutex::default);
     let lock = || cache.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (device, op.clone(), specs);

@@ -19,6 +19,7 @@ pub mod element;
 pub mod error;
 pub mod eval;
 pub mod fake;
+mod hash;
 pub mod host;
 pub mod layout;
 pub mod memory;

@@ -1,6 +1,6 @@
 //! A node of the graph: an immutable operation, its inputs, and results that are written once.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use smallvec::SmallVec;
@@ -112,7 +112,11 @@ impl Node {
     pub(crate) fn publish(&self, results: Results) {
         let _ = self.results.set(results);
         self.lock().phase = Phase::Done;
-        parking(self).1.notify_all();
+        let lot = parking(self);
+        // Waking is a system call even when nobody sleeps.
+        if lot.sleepers.load(Relaxed) > 0 {
+            lot.woken.notify_all();
+        }
     }
 
     /// The results, waiting for whoever claimed the node.
@@ -120,15 +124,18 @@ impl Node {
         if let Some(results) = self.results.get() {
             return results;
         }
-        let (lock, woken) = parking(self);
-        let mut guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let lot = parking(self);
+        lot.sleepers.fetch_add(1, Relaxed);
+        let mut guard = lot.lock.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(results) = self.results.get() {
+                lot.sleepers.fetch_sub(1, Relaxed);
                 return results;
             }
             // The time-out closes the gap between a waiter's check and its sleep: `publish` does not
-            // take the parking lock, so that it costs nothing when nobody waits.
-            (guard, _) = woken
+            // take the lot's lock, so that it costs nothing when nobody waits.
+            (guard, _) = lot
+                .woken
                 .wait_timeout(guard, std::time::Duration::from_millis(1))
                 .unwrap_or_else(PoisonError::into_inner);
         }
@@ -140,8 +147,20 @@ impl Node {
 }
 
 /// Where threads that wait for a node sleep: shared by nodes, so that a node carries no condition variable.
-fn parking(node: &Node) -> &'static (Mutex<()>, Condvar) {
-    static LOTS: [(Mutex<()>, Condvar); 32] = [const { (Mutex::new(()), Condvar::new()) }; 32];
+struct Lot {
+    lock: Mutex<()>,
+    woken: Condvar,
+    sleepers: AtomicUsize,
+}
+
+fn parking(node: &Node) -> &'static Lot {
+    static LOTS: [Lot; 32] = [const {
+        Lot {
+            lock: Mutex::new(()),
+            woken: Condvar::new(),
+            sleepers: AtomicUsize::new(0),
+        }
+    }; 32];
     &LOTS[(std::ptr::from_ref(node) as usize >> 8) % LOTS.len()]
 }
 

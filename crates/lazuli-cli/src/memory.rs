@@ -10,9 +10,15 @@ pub(crate) fn peak() -> u64 {
     field("/proc/self/status", "VmHWM:").unwrap_or(lazuli::core::memory::peak() as u64)
 }
 
-/// Memory that can be had without swapping, in bytes.
+/// Memory that this process can have without swapping, in bytes: what is free and what it holds.
 pub(crate) fn available() -> Option<u64> {
-    field("/proc/meminfo", "MemAvailable:")
+    let held = field("/proc/self/status", "VmRSS:")?;
+    field("/proc/meminfo", "MemAvailable:")?.checked_add(held)
+}
+
+/// Memory of this process that lies in huge pages, in bytes.
+pub(crate) fn in_huge_pages() -> Option<u64> {
+    field("/proc/self/smaps_rollup", "AnonHugePages:")
 }
 
 /// The value of a line `NAME: 1234 kB`.

@@ -145,6 +145,7 @@ pub(crate) fn warn_if_short(lm: &LanguageModel, args: &CacheArgs, tokens: usize)
     let Ok(sizes) = lm.model.info(&args.options()) else {
         return; // the session reports options that do not fit
     };
+    let tokens = tokens.min(lm.model.config().max_positions);
     let cache = (sizes.kv_bytes_per_token as u64).saturating_mul(tokens as u64);
     let needed = cache.saturating_add((sizes.bytes + sizes.state_bytes) as u64);
     if needed > free {

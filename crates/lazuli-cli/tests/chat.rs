@@ -1,5 +1,7 @@
 //! `lazuli chat` through a pipe.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 mod common;
 
 use std::io::{Read, Write};

@@ -1,5 +1,7 @@
 //! `lazuli generate` answers: what goes where, and how it ends.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 mod common;
 
 use std::io::Read;
@@ -250,4 +252,51 @@ fn ctrl_c_ends_the_answer_with_its_statistics() {
             assert_eq!(object["finish_reason"], "cancelled");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_failure() {
+    let model = Model::new();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut command = lazuli(args(&model, "4", &["-p", "x"]));
+    let ran = common::Ran::of(command.stdout(full).output().unwrap());
+    let line = "cannot write to stdout: No space left on device (os error 28)";
+    ran.fails(1, line);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_cache_that_will_not_fit_is_announced() {
+    let model = Model::new();
+    model.configure("max_position_embeddings", json!(268_435_456));
+    let first_token_ends = [
+        "--logit-bias",
+        "191=1000",
+        "--json",
+        "-p",
+        "x",
+        "--model",
+        model.path(),
+    ];
+    let ran = |tokens| {
+        let ran = run(["generate", "--max-tokens", tokens]
+            .into_iter()
+            .chain(first_token_ends));
+        let line = ran.stderr.lines().next().unwrap().to_owned();
+        (ran.succeeds(), line)
+    };
+    // A kilobyte per token: 275 GB are more than this machine has free.
+    let (object, line) = ran("268000000");
+    let start = "lazuli: warning: the model and a cache of 268,000,020 tokens need 274.4 GB, ";
+    assert!(line.starts_with(start), "{line}");
+    assert!(
+        line.ends_with(" of memory are free: expect it to be slow"),
+        "{line}"
+    );
+    assert!(object.contains(r#""finish_reason":"stop""#), "{object}");
+    assert!(ran("10").1.starts_with("prompt: "));
 }

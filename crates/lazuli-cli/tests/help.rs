@@ -1,5 +1,7 @@
 //! The help is what is committed in `tests/help`; `LAZULI_BLESS=1 cargo test` writes it anew.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 mod common;
 
 use std::fs;
@@ -26,7 +28,9 @@ fn the_command_explains_itself() {
 
 #[test]
 fn every_command_explains_itself() {
-    for name in ["generate", "chat", "logits", "info"] {
+    for name in [
+        "generate", "chat", "convert", "logits", "info", "devices", "bench",
+    ] {
         check(name, &[name, "--help"]);
     }
 }

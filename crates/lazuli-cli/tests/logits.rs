@@ -1,5 +1,7 @@
 //! `lazuli logits` against the reference implementation's values, and `lazuli info`.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 mod common;
 
 use std::path::Path;
@@ -7,6 +9,7 @@ use std::path::Path;
 use common::{Model, fixture, run};
 use lazuli::Dtype;
 use lazuli::io::npy;
+use lazuli::io::safetensors::Checkpoint;
 use serde_json::Value;
 
 fn values(file: &Path) -> (Vec<usize>, Vec<f32>) {
@@ -93,9 +96,9 @@ fn info_counts_what_the_file_holds() {
     let path = model.to_str().unwrap();
     let text = run(["info", path]).succeeds();
     for row in [
-        "family              qwen3\n",
-        "layers              4 (4 full_attention)\n",
-        "context             4,096 tokens\n",
+        "family                      qwen3\n",
+        "layers                      4 (4 full_attention)\n",
+        "context                     4,096 tokens\n",
     ] {
         assert!(text.contains(row), "{text}");
     }
@@ -113,7 +116,14 @@ fn info_counts_what_the_file_holds() {
         "{weights} of {file}"
     );
     assert_eq!(json["memory"][0]["bytes"], weights + 100 * 1024);
-    assert_eq!(json["bits_per_weight"], 16.0);
+    let checkpoint = Checkpoint::open(&model).unwrap();
+    let parameters = checkpoint
+        .iter()
+        .map(|(_, tensor)| tensor.shape.iter().product::<usize>());
+    let parameters = parameters.sum::<usize>();
+    assert_eq!(json["parameters"], parameters);
+    let bits = 8.0 * weights as f64 / parameters as f64;
+    assert_eq!(json["bits_per_weight"], bits);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What cannot be done is refused in one line that says what would be right, and with a status.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 mod common;
 
 use common::{Model, lazuli, run, run_with};

@@ -326,7 +326,7 @@ impl Backend for FakeBackend {
                     let from = host(&from)?.as_slice();
                     lock(&to.bytes)[..bytes].copy_from_slice(&from[..bytes]);
                 }
-                Err(_) => receive(host(&to)?, &lock(&fake(&from)?.bytes)[..bytes]),
+                Err(_) => host(&to)?.receive(&lock(&fake(&from)?.bytes)[..bytes]),
             }
             Ok(())
         }))
@@ -347,15 +347,6 @@ fn host(memory: &Arc<dyn DeviceMemory>) -> Result<&HostMemory> {
         .as_any()
         .downcast_ref()
         .ok_or_else(|| Error::device("fake", "an operand is in a third memory"))
-}
-
-/// Writes what arrived from the device.
-#[allow(unsafe_code)]
-fn receive(to: &HostMemory, bytes: &[u8]) {
-    assert!(to.is_writable() && bytes.len() <= to.len());
-    // SAFETY: the block has that many bytes, and whoever asked for the copy shows them to nobody
-    // before the copy's event: `Buffer` allocates the target and publishes it with that event.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), bytes.len()) }
 }
 
 struct Queued {

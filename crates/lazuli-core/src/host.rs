@@ -1,6 +1,6 @@
 //! Host memory: aligned blocks of our own, and bytes that belong to somebody else.
 //!
-//! One of the two files of this crate with `unsafe`. Blocks are 64-byte aligned, sized by class and
+//! The only file of this crate with `unsafe`. Blocks are 64-byte aligned, sized by class and
 //! zero-extended to it, so a kernel may load whole vectors at the end of an array.
 #![allow(unsafe_code)]
 
@@ -99,6 +99,14 @@ impl HostMemory {
         // SAFETY: `ptr` is valid for `bytes` bytes for the life of `self`, and a block is fully
         // initialised (zeroed when fresh); published memory is not written (see `Buffer`).
         unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), self.bytes) }
+    }
+
+    /// Writes what a device's copy brought. The block is one that [`crate::buffer::Buffer`] allocated
+    /// as the copy's target and shows to nobody before the copy's event.
+    pub(crate) fn receive(&self, bytes: &[u8]) {
+        assert!(self.is_writable() && bytes.len() <= self.bytes);
+        // SAFETY: the block has that many bytes and is shown to nobody yet, as said above.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.ptr.as_ptr(), bytes.len()) }
     }
 
     /// The bytes of a block that nobody else refers to.
@@ -224,7 +232,7 @@ mod tests {
             12_345_678,
         ] {
             let class = size_class(bytes).unwrap();
-            assert!(class >= bytes && class % ALIGN == 0);
+            assert!(class >= bytes && class.is_multiple_of(ALIGN));
             assert!(
                 bytes < 512 || class <= bytes + bytes / 4,
                 "{bytes} -> {class}"

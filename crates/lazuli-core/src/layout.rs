@@ -74,7 +74,7 @@ impl Layout {
             if run.0 == 1 {
                 run = runs.next()?;
             }
-            if run.0 % dim != 0 {
+            if !run.0.is_multiple_of(dim) {
                 return None;
             }
             out[axis] = run.1;

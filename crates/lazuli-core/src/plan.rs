@@ -403,8 +403,8 @@ impl<'a> Builder<'a> {
             self.plan.workspace = self.plan.workspace.max(at + size);
             self.plan.values[id].place = Place::Workspace(at);
         }
-        for id in 0..count {
-            self.plan.values[id].place = self.plan.values[roots[id]].place;
+        for (id, &root) in roots.iter().enumerate() {
+            self.plan.values[id].place = self.plan.values[root].place;
         }
     }
 }

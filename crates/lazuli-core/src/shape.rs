@@ -53,7 +53,7 @@ impl Shape {
     }
 
     /// The dimensions, to change in place.
-    pub fn as_mut(&mut self) -> &mut [usize] {
+    pub fn dims_mut(&mut self) -> &mut [usize] {
         &mut self.0
     }
 

@@ -9,6 +9,7 @@
 //! start-up cost. The price is that fused elementwise chains are interpreted tile by tile.
 
 mod backend;
+pub mod bandwidth;
 mod call;
 mod families;
 pub mod isa;

@@ -33,11 +33,8 @@ impl ModelArgs {
 /// A number type to compute in.
 #[derive(ValueEnum, Clone, Copy, Debug)]
 enum DtypeArg {
-    /// 32-bit floats
     F32,
-    /// 16-bit floats with the range of f32
     Bf16,
-    /// 16-bit floats of IEEE 754
     F16,
 }
 

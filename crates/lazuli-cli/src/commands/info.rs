@@ -30,12 +30,21 @@ pub(crate) struct InfoArgs {
     /// the embedded model]
     model: Option<String>,
 
+    /// The same, as the other commands take it
+    #[arg(
+        long = "model",
+        value_name = "MODEL",
+        hide = true,
+        conflicts_with = "model"
+    )]
+    model_flag: Option<String>,
+
     /// Give the memory for this many tokens; may be repeated
     #[arg(long, value_name = "N", value_parser = positive)]
     context: Vec<usize>,
 
     /// List the supported model families
-    #[arg(long, conflicts_with_all = ["model", "context"])]
+    #[arg(long, conflicts_with_all = ["model", "model_flag", "context"])]
     families: bool,
 
     /// Write one JSON object
@@ -54,7 +63,8 @@ pub(crate) fn run(args: &InfoArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     lazuli::init()?;
-    let source = Source::find(args.model.as_deref())?;
+    let name = args.model.as_deref().or(args.model_flag.as_deref());
+    let source = Source::find(name)?;
     let model = model::network(&source, LoadOptions::default())?;
     let card = Card::new(source.name(), &model, &args.context)?;
     print(&match args.json {
@@ -133,15 +143,15 @@ impl<'m> Card<'m> {
         ];
         let mut text = String::new();
         for (name, value) in rows {
-            text.push_str(&format!("{name:<20}{value}\n"));
+            text.push_str(&format!("{name:<28}{value}\n"));
         }
         for (tokens, bytes) in &self.memory {
             let beyond = match *tokens > config.max_positions {
                 true => " (longer than the model's context)",
                 false => "",
             };
-            let name = format!("{} tokens", count(*tokens));
-            text.push_str(&format!("memory at {name:<20}{}{beyond}\n", size(*bytes)));
+            let name = format!("memory at {} tokens", count(*tokens));
+            text.push_str(&format!("{name:<28}{}{beyond}\n", size(*bytes)));
         }
         text
     }

@@ -1,7 +1,9 @@
 //! The commands: one file each, with its flags, its help and what it does.
 
+mod bench;
 mod chat;
 mod convert;
+mod devices;
 mod generate;
 mod info;
 mod logits;
@@ -28,6 +30,12 @@ pub(crate) enum Command {
     /// Say what a model is and what it needs
     #[command(after_help = info::EXAMPLES)]
     Info(info::InfoArgs),
+    /// Say what this machine computes with, and how fast it reads
+    #[command(after_help = devices::EXAMPLES)]
+    Devices(devices::DevicesArgs),
+    /// Measure speed, with the floor beside it
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(bench::BenchArgs),
 }
 
 impl Command {
@@ -39,6 +47,8 @@ impl Command {
             Command::Convert(args) => convert::run(args),
             Command::Logits(args) => logits::run(args),
             Command::Info(args) => info::run(args),
+            Command::Devices(args) => devices::run(args),
+            Command::Bench(args) => bench::run(args),
         }
     }
 }

@@ -12,17 +12,17 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 /// Tokens of the fixture's network; the last one ends a text.
-pub const VOCAB: usize = 192;
+pub(crate) const VOCAB: usize = 192;
 
-pub const TEMPLATE: &str = "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content \
+pub(crate) const TEMPLATE: &str = "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content \
     + '<|im_end|>\\n' }}{%- endfor %}{%- if add_generation_prompt %}\
     {{ '<|im_start|>assistant\\n' }}{%- endif %}";
 
 /// A model folder of a test's own.
-pub struct Model(pub tempfile::TempDir);
+pub(crate) struct Model(pub(crate) tempfile::TempDir);
 
 impl Model {
-    pub fn new() -> Model {
+    pub(crate) fn new() -> Model {
         let model = Model(tempfile::tempdir().unwrap());
         let fixture = fixture("qwen3");
         for name in ["config.json", "model.safetensors"] {
@@ -34,20 +34,20 @@ impl Model {
         model
     }
 
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.path().to_str().unwrap()
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.file(name), text).unwrap();
     }
 
     /// Changes a key of config.json.
-    pub fn configure(&self, key: &str, value: Value) {
+    pub(crate) fn configure(&self, key: &str, value: Value) {
         let text = fs::read_to_string(self.file("config.json")).unwrap();
         let mut config: Value = serde_json::from_str(&text).unwrap();
         config[key] = value;
@@ -55,7 +55,7 @@ impl Model {
     }
 }
 
-pub fn fixture(family: &str) -> PathBuf {
+pub(crate) fn fixture(family: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../tests/fixtures/families")
         .join(family)
@@ -91,7 +91,7 @@ fn tokenizer() -> Value {
 }
 
 /// The command, in an environment without a user's settings.
-pub fn lazuli<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn lazuli<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lazuli"));
     command.args(args).stdin(Stdio::null());
     for variable in [
@@ -108,12 +108,12 @@ pub fn lazuli<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> C
 }
 
 /// Runs the command to its end.
-pub fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
+pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
     Ran::of(lazuli(args).output().unwrap())
 }
 
 /// Runs the command to its end, giving it `input` through a pipe.
-pub fn run_with<S: AsRef<std::ffi::OsStr>>(
+pub(crate) fn run_with<S: AsRef<std::ffi::OsStr>>(
     args: impl IntoIterator<Item = S>,
     input: impl AsRef<[u8]>,
 ) -> Ran {
@@ -130,14 +130,14 @@ pub fn run_with<S: AsRef<std::ffi::OsStr>>(
 
 /// What a run left.
 #[derive(Debug)]
-pub struct Ran {
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
-    pub fn of(output: Output) -> Ran {
+    pub(crate) fn of(output: Output) -> Ran {
         Ran {
             status: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -147,7 +147,7 @@ impl Ran {
 
     /// Checks that the run failed with one line and no output.
     #[track_caller]
-    pub fn fails(&self, status: i32, line: &str) {
+    pub(crate) fn fails(&self, status: i32, line: &str) {
         assert_eq!(
             (self.status, self.stdout.as_str(), self.stderr.as_str()),
             (Some(status), "", format!("lazuli: {line}\n").as_str())
@@ -156,7 +156,7 @@ impl Ran {
 
     /// Checks that the run succeeded; its stdout.
     #[track_caller]
-    pub fn succeeds(self) -> String {
+    pub(crate) fn succeeds(self) -> String {
         assert_eq!(self.status, Some(0), "{}", self.stderr);
         self.stdout
     }
@@ -164,7 +164,7 @@ impl Ran {
 
 /// Sends the signal that Ctrl-C sends.
 #[cfg(unix)]
-pub fn interrupt(child: &std::process::Child) {
+pub(crate) fn interrupt(child: &std::process::Child) {
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();

@@ -89,6 +89,15 @@ impl Family for Attention {
     }
 }
 
+/// Which positions a row sees, and where the cache keeps them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reach {
+    /// A row at `p` sees positions above `p - window` only (and those that the ring keeps).
+    pub window: Option<u32>,
+    /// How the cache maps positions to indices; none: position `p` is at index `p`.
+    pub ring: Option<Ring>,
+}
+
 /// Keys or values of a cache.
 #[derive(Clone, Debug)]
 pub enum Cached {
@@ -116,7 +125,7 @@ impl Cached {
 
 impl Array {
     /// Attention of `self [t, heads, d]` over a cache into which the rows' own keys and values have
-    /// been written. A row at position `p` sees positions `0..=p`, less what `window` hides.
+    /// been written. A row at position `p` sees positions `0..=p`, less what `reach` hides.
     ///
     /// # Errors
     /// [`Error::Shape`] when the operands do not fit.
@@ -126,8 +135,7 @@ impl Array {
         v: &Cached,
         rows: &Rows,
         scale: f32,
-        window: Option<u32>,
-        ring: Option<Ring>,
+        reach: Reach,
         sinks: Option<&Array>,
     ) -> Result<Array> {
         if k.affine() != v.affine() {
@@ -138,8 +146,8 @@ impl Array {
         }
         let op = Attention {
             scale: scale.into(),
-            window,
-            ring,
+            window: reach.window,
+            ring: reach.ring,
             affine: k.affine(),
             sinks: sinks.is_some(),
         };

@@ -47,7 +47,7 @@ impl Family for Reduce {
                     format!("axis {axis} of {shape} has no elements to choose from"),
                 ));
             }
-            shape.as_mut()[axis] = 1;
+            shape.dims_mut()[axis] = 1;
         }
         let dtype = match (self.kind, inputs[0].dtype()) {
             (Kind::Sum | Kind::Prod, Dtype::Bool | Dtype::I8 | Dtype::I16) => Dtype::I32,

@@ -120,9 +120,12 @@ fn one_by_one(array: &Array, inputs: &[Array], axes: &[Option<usize>]) -> Result
         .collect()
 }
 
+/// An operation's definition in base operations, if it has one.
+type Decompose<'a> = dyn Fn(&[Array]) -> Option<Result<Vec<Array>>> + 'a;
+
 pub(crate) fn vmap_of_decomposition(
     op: &'static str,
-    decompose: &dyn Fn(&[Array]) -> Option<Result<Vec<Array>>>,
+    decompose: &Decompose<'_>,
     inputs: &[Array],
     axes: &[Option<usize>],
 ) -> Result<Vec<Batched>> {

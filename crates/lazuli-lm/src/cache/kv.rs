@@ -4,7 +4,7 @@
 //! both are operands of the same two operations. Plain caches grow in chunks, so that shapes change
 //! once in 256 tokens; a ring has its full size from the start.
 
-use lazuli_core::ops::attention::Cached;
+use lazuli_core::ops::attention::{Cached, Reach};
 use lazuli_core::ops::cache::Ring;
 use lazuli_core::ops::quantized::{Affine, QuantizedArray};
 use lazuli_core::{Array, Dtype, Result, Rows};
@@ -77,7 +77,8 @@ impl KvCache {
     /// When shapes do not fit.
     pub fn attend(&self, q: &Array, rows: &Rows, scale: f32) -> Result<Array> {
         let (window, ring) = (self.window, self.ring);
-        q.attention(&self.keys, &self.values, rows, scale, window, ring, None)
+        let reach = Reach { window, ring };
+        q.attention(&self.keys, &self.values, rows, scale, reach, None)
     }
 
     /// The ring and its window, if there is one.

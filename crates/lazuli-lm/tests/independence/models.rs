@@ -104,7 +104,7 @@ struct Poisoned(Random);
 
 fn poisoned(a: &Array) -> Result<Array> {
     let mut last = a.shape().clone();
-    last.as_mut()[0] = 1;
+    last.dims_mut()[0] = 1;
     let rows = a.narrow(0, 0, VOCAB - 1)?;
     Array::concatenate(&[rows, Array::full(last, f64::NAN, a.dtype())?], 0)
 }

@@ -86,7 +86,8 @@ fn read_plain(input: &mut impl BufRead) -> Result<Line> {
         text.push_str(line.strip_suffix('\n').unwrap_or(&line));
         match (read, text.is_empty()) {
             (0, true) => return Ok(Line::End),
-            (0, false) => return Ok(Line::Text(join(&text))),
+            // The last line asked for another one that did not come.
+            (0, false) => return Ok(Line::Text(join(text.trim_end_matches('\n')))),
             _ if is_complete(&text) => return Ok(Line::Text(join(&text))),
             _ => text.push('\n'),
         }
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn what_stays_open_at_the_end_is_taken_as_it_is() {
         assert_eq!(texts("a\\"), ["a"]);
-        assert_eq!(texts("a\\\n"), ["a\n"]);
+        assert_eq!(texts("a\\\n"), ["a"]);
         assert_eq!(texts("```\nb"), ["```\nb"]);
         assert_eq!(texts(""), Vec::<String>::new());
     }

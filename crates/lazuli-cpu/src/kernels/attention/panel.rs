@@ -183,8 +183,14 @@ impl Ahead {
 /// or `at < width` if `TAIL`.
 trait Source {
     /// 32 elements from `at` on, in neighbouring pairs; zero beyond the end.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn pairs<L: Lanes, const TAIL: bool>(&self, l: L, j: usize, at: usize) -> L::I;
     /// 32 elements from `at` on, as two vectors; zero beyond the end.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn floats<L: Lanes, const TAIL: bool>(&self, l: L, j: usize, at: usize) -> [L::F; 2];
 }
 

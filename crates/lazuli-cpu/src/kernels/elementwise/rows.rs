@@ -41,9 +41,16 @@ pub unsafe fn map1<A: Copy, O: Copy>(row: &Row<2>, f: impl Fn(A) -> O) {
 #[inline(always)]
 pub unsafe fn convert<A: Copy, O: Copy>(row: &Row<2>, f: impl Fn(A) -> O) {
     for k in 0..row.len {
-        let a = row.at[1].wrapping_offset(row.step[1] * k as isize).cast::<A>();
+        let a = row.at[1]
+            .wrapping_offset(row.step[1] * k as isize)
+            .cast::<A>();
         // SAFETY: the caller's promise.
-        unsafe { row.at[0].cast::<O>().add(k).write_unaligned(f(a.read_unaligned())) };
+        unsafe {
+            row.at[0]
+                .cast::<O>()
+                .add(k)
+                .write_unaligned(f(a.read_unaligned()))
+        };
     }
 }
 

@@ -1,4 +1,5 @@
-//! The bf16 arithmetic: pairs of bf16 products summed in f32 by `vdpbf16ps`.
+//! The bf16 arithmetic: pairs of bf16 products summed in f32 by `vdpbf16ps`, which takes subnormal
+//! inputs and results for zero.
 
 use std::arch::x86_64::*;
 

@@ -20,6 +20,7 @@ fn cases() -> Vec<(Kind, [usize; 2])> {
         (affine(4, 32), [70, 224]),
         (affine(4, 64), [70, 576]),
         (affine(4, 128), [30, 384]),
+        (affine(4, 64), [277, 128]),
         (affine(5, 64), [19, 192]),
         (affine(6, 64), [19, 192]),
         (affine(8, 64), [19, 448]),
@@ -28,7 +29,8 @@ fn cases() -> Vec<(Kind, [usize; 2])> {
 
 #[test]
 fn a_row_has_the_same_bits_in_any_number_of_rows() {
-    let pool = Pool::new(2);
+    // Threads are the next test's claim; one is faster where there are thousands of products.
+    let pool = Pool::new(1);
     for table in tables() {
         for (kind, [n, k]) in cases() {
             for dtype in FLOATS {

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Builds the peer (llama.cpp) and the model that it is measured with, from public packages.
+#   benches/peers/setup.sh      into $PEERS (default: lazuli-peers in the temporary folder), about 10 minutes on 2 cores
+# Needs a C++ compiler, Python 3 and 4 GB of disk. What is there already is kept, so it can be run again.
+# llama.cpp comes inside the source package of llama-cpp-python: a pinned version from an ordinary registry,
+# without a checkout. Nothing third-party is kept in this repository.
+set -eu
+HERE=$(cd "$(dirname "$0")" && pwd)
+CONFIGS=$HERE/../../tests/fixtures/configs
+PEERS=${PEERS:-${TMPDIR:-/tmp}/lazuli-peers}
+VERSION=${LLAMA_CPP_PYTHON:-0.3.36}
+JOBS=${JOBS:-$(nproc)}
+SHAPE=qwen3-0.6b
+
+mkdir -p "$PEERS/sdist" "$PEERS/src" "$PEERS/gguf"
+[ -x "$PEERS/venv/bin/python" ] || python3 -m venv "$PEERS/venv"
+PY=$PEERS/venv/bin/python
+# pip asks a source package for its metadata before it hands it over, hence scikit-build-core.
+"$PY" -m pip install -q cmake ninja scikit-build-core numpy gguf
+
+SOURCE=$PEERS/src/llama_cpp_python-$VERSION/vendor/llama.cpp
+if [ ! -d "$SOURCE" ]; then
+  "$PY" -m pip download -q --no-binary llama-cpp-python --no-deps --no-build-isolation \
+    -d "$PEERS/sdist" "llama-cpp-python==$VERSION"
+  tar xzf "$PEERS/sdist/llama_cpp_python-$VERSION.tar.gz" -C "$PEERS/src"
+fi
+
+PATH=$PEERS/venv/bin:$PATH
+BUILD=$PEERS/build-$VERSION
+[ -f "$BUILD/build.ninja" ] || cmake -S "$SOURCE" -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  -DGGML_NATIVE=ON -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF \
+  -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF
+ninja -C "$BUILD" -j "$JOBS" llama-bench llama-quantize
+ln -sfn "$BUILD/bin" "$PEERS/bin"
+echo "$VERSION" >"$PEERS/version"
+
+# A file gets its name when it is whole, so that an interrupted run is not mistaken for a finished one.
+WIDE=$PEERS/gguf/$SHAPE-BF16.gguf
+if [ ! -f "$WIDE" ]; then
+  "$PY" "$HERE/random_gguf.py" "$CONFIGS/$SHAPE.json" "$WIDE.part"
+  mv "$WIDE.part" "$WIDE"
+fi
+for kind in Q4_0 Q8_0; do
+  FILE=$PEERS/gguf/$SHAPE-$kind.gguf
+  [ -f "$FILE" ] || {
+    "$PEERS/bin/llama-quantize" "$WIDE" "$FILE.part" "$kind" "$JOBS" >"$PEERS/gguf/$SHAPE-$kind.log" 2>&1
+    mv "$FILE.part" "$FILE"
+  }
+done
+echo "ready: PEERS=$PEERS $HERE/compare.sh"

@@ -28,7 +28,9 @@ fn the_command_explains_itself() {
 
 #[test]
 fn every_command_explains_itself() {
-    for name in ["generate", "chat", "logits", "info", "devices", "bench"] {
+    for name in [
+        "generate", "chat", "convert", "logits", "info", "devices", "bench",
+    ] {
         check(name, &[name, "--help"]);
     }
 }

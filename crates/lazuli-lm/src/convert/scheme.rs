@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_wider_bits_go_where_mlx_lm_puts_them() {
-        // mlx-lm's predicate for 12 and for 40 layers, evaluated in Python.
+        // The rule as mlx-lm states it, evaluated in Python; tests/round_trip compares whole models.
         let wide = |layers: usize| -> Vec<usize> {
             let path = |i| format!("model.layers.{i}.mlp.switch_mlp.down_proj");
             (0..layers).filter(|&i| is_wide(&path(i), layers)).collect()

@@ -15,7 +15,9 @@ static QUIET: Once = Once::new();
 
 fuzz_target!(|input: &[u8]| {
     QUIET.call_once(|| std::panic::set_hook(Box::new(|_| {})));
-    let Ok(source) = std::str::from_utf8(input) else { return };
+    let Ok(source) = std::str::from_utf8(input) else {
+        return;
+    };
     let config = TokenizerConfig::from_bytes(br#"{"eos_token": "</s>"}"#).expect("valid JSON");
     let Ok(template) = ChatTemplate::new([("default".to_owned(), source.to_owned())], &config)
     else {

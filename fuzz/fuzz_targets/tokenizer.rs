@@ -20,7 +20,9 @@ fuzz_target!(|input: &[u8]| {
             return;
         }
     };
-    let Ok(tokens) = tokenizer.encode("fn main() { é 😀 }") else { return };
+    let Ok(tokens) = tokenizer.encode("fn main() { é 😀 }") else {
+        return;
+    };
     let mut stream = Detokenizer::new(&tokenizer, false);
     for token in tokens {
         if stream.push(token).is_err() {

@@ -133,6 +133,8 @@ fn a_sequence_longer_than_the_model_is_for_is_refused() {
         model.path(),
         "-p",
         "100",
+        "-n",
+        "10",
         "-d",
         "29",
     ])

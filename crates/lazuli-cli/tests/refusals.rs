@@ -257,9 +257,9 @@ fn a_broken_template_is_named_with_the_line_and_raw_works_without_it() {
 
 #[test]
 fn typos_get_suggestions() {
-    run(["generat"]).fails(
+    run(["genrate"]).fails(
         2,
-        "unrecognized subcommand 'generat'; a similar subcommand exists: 'generate' \
+        "unrecognized subcommand 'genrate'; a similar subcommand exists: 'generate' \
          (try `lazuli --help`)",
     );
     run(["generate", "--modle", "x"]).fails(

@@ -2,7 +2,7 @@
 //!
 //! Works tensor by tensor on the mapped files, so a model of any size is converted in the memory of
 //! its largest tensor. What becomes of each tensor is decided before the first byte is written
-//! ([`plan`]); the folder appears when it is whole, or not at all.
+//! (`plan`); the folder appears when it is whole, or not at all.
 //!
 //! The result is what mlx-lm writes and loads, with these differences: MTP weights are kept (mlx-lm
 //! drops them when it loads); routers stay at 8 bits in mixed recipes too; `A_log` is never cast;

@@ -20,7 +20,11 @@ SHAPE=qwen3-0.6b
 OUT=${OUT:-$ROOT/benches/results/$(date +%F)-cpu-peers.md}
 
 [ -x "$PEERS/bin/llama-bench" ] || { echo "no $PEERS/bin/llama-bench: run $HERE/setup.sh first" >&2; exit 1; }
+# Of a binary that was given nobody knows the commit.
+COMMIT="unknown commit"
 if [ -z "${LAZULI:-}" ]; then
+  COMMIT=$(git -C "$ROOT" rev-parse --short HEAD)
+  [ -z "$(git -C "$ROOT" status --porcelain --untracked-files=no)" ] || COMMIT="$COMMIT with local changes"
   LAZULI=$(cd "$ROOT" && cargo build --release -p lazuli-cli --message-format=json-render-diagnostics |
     python3 "$HERE/report.py" executable)
 fi
@@ -56,7 +60,7 @@ while [ "$round" -le "$ROUNDS" ]; do
 done
 
 mkdir -p "$(dirname "$OUT")"
-{ git -C "$ROOT" rev-parse --short HEAD; git -C "$ROOT" status --porcelain --untracked-files=no | head -1; } >"$ROWS/commit"
+echo "$COMMIT" >"$ROWS/commit"
 cp "$PEERS/version" "$ROWS/peer-version"
 "$LAZULI" devices --full --json >"$ROWS/devices.json"
 python3 "$HERE/report.py" write "$ROWS" "$OUT" "ROUNDS=$ROUNDS PP=$PP TG=$TG DEPTH=$DEPTH THREADS='$THREADS' KINDS='$KINDS' benches/peers/compare.sh"

@@ -76,7 +76,7 @@ def write(folder, out, command):
         sys.exit(f"{folder}: no runs")
     devices = load(folder / "devices.json")
     cpu = devices["cpu"]
-    commit, *dirty = (folder / "commit").read_text().split("\n")
+    commit = (folder / "commit").read_text().strip()
     first = next(iter(settings.values()))[0][1][2]
     caches = ", ".join(f"{c['name']} {c['bytes'] >> 10} KiB" for c in cpu["caches"])
     best = {}
@@ -91,7 +91,7 @@ def write(folder, out, command):
         f"threads; {caches}; {devices['memory_bytes'] / 1e9:.1f} GB; transparent huge pages: "
         f"{devices['transparent_huge_pages']}.",
         f"- Read bandwidth afterwards, GB/s: {rates}. Floors below use what was read between the repeats.",
-        f"- lazuli {commit}{' with local changes' if any(dirty) else ''}, {next(p['name'] for p in cpu['paths'] if p['used'])}"
+        f"- lazuli {commit}, {next(p['name'] for p in cpu['paths'] if p['used'])}"
         f" kernels; llama.cpp from llama-cpp-python {(folder / 'peer-version').read_text().strip()}.",
         f"- Command: `{command}`.",
         f"- {len(next(iter(settings.values())))} rounds, both in turn; medians (least to most); the ratio is the median of "

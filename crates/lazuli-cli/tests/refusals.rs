@@ -361,3 +361,25 @@ fn a_token_that_the_model_lacks_is_named() {
         "logit_bias: there is no token 500; the model has tokens 0 to 191",
     );
 }
+
+#[test]
+fn logits_that_are_not_numbers_end_in_one_line() {
+    let model = Model::new();
+    let mut file = std::fs::read(model.file("model.safetensors")).unwrap();
+    let json = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&file[8..8 + json]).unwrap();
+    let norm = &header["model.norm.weight"];
+    assert_eq!(norm["dtype"], "BF16");
+    let end = |i: usize| 8 + json + norm["data_offsets"][i].as_u64().unwrap() as usize;
+    for weight in file[end(0)..end(1)].chunks_mut(2) {
+        weight.copy_from_slice(&[0xC0, 0x7F]);
+    }
+    std::fs::write(model.file("model.safetensors"), file).unwrap();
+    let ran = run(["generate", "--model", model.path(), "--raw", "-p", "a"]);
+    assert!(
+        ran.stderr.starts_with("lazuli: logits: NaN for token 0"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!((ran.status, ran.stderr.lines().count()), (Some(1), 1));
+}

@@ -5,78 +5,25 @@ use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
 
 use super::common::*;
 
+mod base;
+
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
 /// A differentiable function and the shapes of its operands; all operands lie in 0.3..1.7.
-fn functions() -> Vec<(&'static str, Function, Vec<Vec<usize>>)> {
-    fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
-        Box::new(f)
-    }
-    let m = || vec![3, 4];
-    vec![
-        ("negative", of(|x| x[0].negative()), vec![m()]),
-        ("abs", of(|x| (&x[0] - 1.05).abs()), vec![m()]),
-        ("square", of(|x| x[0].square()), vec![m()]),
-        ("sqrt", of(|x| x[0].sqrt()), vec![m()]),
-        ("rsqrt", of(|x| x[0].rsqrt()), vec![m()]),
-        ("exp", of(|x| x[0].exp()), vec![m()]),
-        ("log", of(|x| x[0].log()), vec![m()]),
-        ("log1p", of(|x| x[0].log1p()), vec![m()]),
-        ("sin", of(|x| x[0].sin()), vec![m()]),
-        ("cos", of(|x| x[0].cos()), vec![m()]),
-        ("tanh", of(|x| x[0].tanh()), vec![m()]),
-        ("sigmoid", of(|x| x[0].sigmoid()), vec![m()]),
-        ("add", of(|x| x[0].add(&x[1])), vec![m(), vec![4]]),
-        (
-            "subtract",
-            of(|x| x[0].subtract(&x[1])),
-            vec![m(), vec![3, 1]],
-        ),
-        ("multiply", of(|x| x[0].multiply(&x[1])), vec![m(), vec![]]),
-        ("divide", of(|x| x[0].divide(&x[1])), vec![m(), vec![1, 4]]),
-        ("maximum", of(|x| x[0].maximum(&x[1])), vec![m(), m()]),
-        ("minimum", of(|x| x[0].minimum(&x[1])), vec![m(), vec![4]]),
-        ("power", of(|x| x[0].power(&x[1])), vec![m(), m()]),
-        (
-            "where",
-            of(|x| Array::select(&x[0].less(&Array::scalar(1.0f64))?, &x[0], &x[1].square()?)),
-            vec![m(), m()],
-        ),
-        ("sum", of(|x| x[0].sum(&[0], false)), vec![m()]),
-        ("mean", of(|x| x[0].mean(&[1], true)), vec![m()]),
-        ("prod", of(|x| x[0].prod(&[1], false)), vec![m()]),
-        ("max", of(|x| x[0].max(&[0], false)), vec![m()]),
-        ("min", of(|x| x[0].min(&[0, 1], false)), vec![m()]),
-        ("softmax", of(|x| x[0].softmax()), vec![m()]),
-        ("reshape", of(|x| x[0].reshape([2, 6])), vec![m()]),
-        (
-            "transpose",
-            of(|x| x[0].matrix_transpose()?.square()),
-            vec![m()],
-        ),
-        (
-            "broadcast",
-            of(|x| x[0].broadcast_to([2, 3, 4])),
-            vec![vec![3, 1]],
-        ),
-        ("copy", of(|x| x[0].matrix_transpose()?.copy()), vec![m()]),
-        (
-            "concatenate",
-            of(|x| Array::concatenate(&[x[0].clone(), x[1].square()?], 0)),
-            vec![m(), vec![2, 4]],
-        ),
-        (
-            "slice",
-            of(|x| x[0].slice(&[2, 0], &[-2, 3], [2, 2])?.square()),
-            vec![m()],
-        ),
-        ("narrow", of(|x| x[0].narrow(1, 1, 3)?.exp()), vec![m()]),
-        ("astype", of(|x| x[0].astype(Dtype::F64)?.exp()), vec![m()]),
-    ]
+type Case = (&'static str, Function, Vec<Vec<usize>>);
+
+fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
+    Box::new(f)
+}
+
+/// The cases of every part, one file each.
+fn functions() -> Vec<Case> {
+    let parts = [base::functions()];
+    parts.into_iter().flatten().collect()
 }
 
 /// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
-fn single_precision_functions() -> Vec<(&'static str, Function, Vec<Vec<usize>>)> {
+fn single_precision_functions() -> Vec<Case> {
     vec![
         (
             "take",
@@ -121,13 +68,7 @@ fn dot(a: &Array, b: &Array) -> f64 {
         .sum()
 }
 
-fn check(
-    rng: &mut Rng,
-    (name, f, shapes): &(&'static str, Function, Vec<Vec<usize>>),
-    dtype: Dtype,
-    h: f64,
-    tolerance: f64,
-) {
+fn check(rng: &mut Rng, (name, f, shapes): &Case, dtype: Dtype, h: f64, tolerance: f64) {
     let x = operands(rng, shapes, dtype);
     let direction: Vec<Array> = shapes
         .iter()

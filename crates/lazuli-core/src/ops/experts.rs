@@ -131,7 +131,7 @@ impl Family for Combine {
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
             let y = inputs[0].astype(Dtype::F32)?;
-            let sum = y.multiply(&inputs[2].expand_dims(2)?)?.sum(&[1], false)?;
+            let sum = y.multiply(&inputs[2].expand_dims(2)?)?.sum(1, false)?;
             Ok(vec![sum.astype(inputs[0].dtype())?])
         })())
     }

@@ -8,5 +8,6 @@ mod fake;
 mod fused;
 mod graph;
 mod movement;
+mod ragged;
 mod reduce;
 mod transforms;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use lazuli::io::safetensors::Checkpoint;
-use lazuli::io::{Error, model_folder};
 use lazuli::lm::config::Config;
 use lazuli::lm::engine::{Files, LanguageModel};
 use lazuli::lm::model::{LoadOptions, Model};
@@ -75,7 +74,7 @@ pub(crate) fn network(source: &Source, options: LoadOptions) -> Result<Model> {
     })
 }
 
-/// The folder of the model called `name`.
+/// The folder of the model called `name`, which is downloaded if it has to be.
 ///
 /// # Errors
 /// Where it was looked for, or why it is refused.
@@ -90,21 +89,21 @@ pub(crate) fn folder(name: &str) -> Result<PathBuf> {
         }
         _ => {}
     }
-    let folder = match model_folder::find(name) {
-        Ok(folder) => folder,
-        Err(error @ Error::NoModel { .. }) if is_hub_name(name) => bail!(
-            "{error}: download it there (hf download {name}), or pass the folder that has its \
-             config.json, tokenizer.json and safetensors files"
-        ),
-        Err(error) => return Err(error.into()),
-    };
+    let folder = find(name)?;
     refuse(&folder)?;
     Ok(folder)
 }
 
-/// `org/name`, and nothing that looks like a path.
-fn is_hub_name(name: &str) -> bool {
-    name.split('/').count() == 2 && !name.starts_with(['.', '/', '~'])
+#[cfg(feature = "hub")]
+fn find(name: &str) -> lazuli::io::Result<PathBuf> {
+    let mut download = crate::progress::Download::new(name);
+    let settings = lazuli::io::hub::Settings::from_environment();
+    lazuli::io::hub::find(name, &settings, &mut |step| download.show(step))
+}
+
+#[cfg(not(feature = "hub"))]
+fn find(name: &str) -> lazuli::io::Result<PathBuf> {
+    lazuli::io::model_folder::find(name)
 }
 
 const GGUF: &str = "GGUF models are not supported: pass the folder of the model's safetensors \

@@ -26,8 +26,8 @@ const CONTEXTS: [usize; 4] = [2_048, 8_192, 32_768, 131_072];
 /// Flags of `lazuli info`.
 #[derive(Args, Debug)]
 pub(crate) struct InfoArgs {
-    /// Model: a folder, a safetensors file in one, or org/name from the Hugging Face cache [default:
-    /// the embedded model]
+    /// Model: a folder, a safetensors file in one, or org/name[@revision] on the Hugging Face hub,
+    /// downloaded once [default: the embedded model]
     model: Option<String>,
 
     /// The same, as the other commands take it

@@ -32,7 +32,7 @@ impl<'a> Download<'a> {
 
     pub(crate) fn show(&mut self, step: &lazuli::io::hub::Step<'_>) {
         let bar = self.bar.get_or_insert_with(|| {
-            bar("{msg} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+            bar("{msg} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left {wide_bar}")
         });
         if self.last != (step.number, step.waiting) {
             self.last = (step.number, step.waiting);

@@ -68,6 +68,14 @@ fn a_name_is_downloaded_once_and_answers_as_the_folder_does() {
     assert!(!again.stderr.contains("downloading"), "{}", again.stderr);
     assert_eq!(again.succeeds(), text);
 
+    let quiet = tempfile::tempdir().unwrap();
+    let args = [GENERATE.as_slice(), &["-q"]].concat();
+    let quiet = run(&args, &hub.endpoint(), quiet.path());
+    assert_eq!(
+        (quiet.stderr.as_str(), quiet.stdout.as_str()),
+        ("", text.as_str())
+    );
+
     let model = Model::new();
     let mut folder = GENERATE;
     folder[2] = model.path();

@@ -148,7 +148,7 @@ impl ConvertArgs {
 pub(crate) fn run(args: &ConvertArgs) -> Result<ExitCode> {
     let conversion = args.conversion()?;
     args.threads.init()?;
-    let from = model::folder(&args.model)?;
+    let from = model::folder(&args.model, false)?;
     let ctrl_c = interrupt::listen();
     let bar = progress::bar("converting {bar:30} {bytes} of {total_bytes}, {eta} left");
     let result = conversion.run(&from, &args.output, |progress| {

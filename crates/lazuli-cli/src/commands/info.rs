@@ -64,7 +64,7 @@ pub(crate) fn run(args: &InfoArgs) -> Result<ExitCode> {
     }
     lazuli::init()?;
     let name = args.model.as_deref().or(args.model_flag.as_deref());
-    let source = Source::find(name)?;
+    let source = Source::find(name, false)?;
     let model = model::network(&source, LoadOptions::default())?;
     let card = Card::new(source.name(), &model, &args.context)?;
     print(&match args.json {

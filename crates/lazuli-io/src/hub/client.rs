@@ -161,15 +161,16 @@ impl Client {
         self.repo.url(file)
     }
 
-    /// Does it until it is done, or has failed for good, or as often as makes sense.
+    /// Does it until it is done, or as often as makes sense while it fails in a way that `may_pass`.
     pub(super) fn patiently<T>(
         &self,
+        may_pass: impl Fn(&Trouble) -> bool,
         mut attempt: impl FnMut() -> std::result::Result<T, Trouble>,
     ) -> std::result::Result<T, Trouble> {
         let mut tries = 1;
         loop {
             match attempt() {
-                Err(trouble) if trouble.may_pass() && tries < TRIES => self.rest(tries),
+                Err(trouble) if may_pass(&trouble) && tries < TRIES => self.rest(tries),
                 result => return result,
             }
             tries += 1;

@@ -34,7 +34,10 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn ask(client: &Client) -> Result<Listing, Trouble> {
         let url = client.listing_url();
-        client.patiently(|| {
+        // Who has no network should hear so at once.
+        let may_pass =
+            |trouble: &Trouble| matches!(trouble, Trouble::Status { .. }) && trouble.may_pass();
+        client.patiently(may_pass, || {
             let answer = client.chase(&url, None, |_| false)?;
             if answer.status != 200 {
                 return Err(answer.trouble());

@@ -10,11 +10,13 @@ pub(super) struct Remote {
     /// The hub's name for the content, by which the cache keeps it.
     pub(super) etag: String,
     pub(super) size: u64,
+    /// The content's SHA-256 in hexadecimal, which the hub knows of large files.
+    pub(super) sha256: Option<String>,
 }
 
 impl Remote {
     pub(super) fn ask(client: &Client, url: &str) -> Result<Remote, Trouble> {
-        client.patiently(|| {
+        client.patiently(Trouble::may_pass, || {
             let (mut etag, mut size) = (None, None);
             // Large files lie elsewhere; the redirect there says what they are.
             let answer = client.chase(url, Some("bytes=0-0"), |answer| {
@@ -26,6 +28,7 @@ impl Remote {
             if answer.status >= 400 && answer.status != 416 {
                 return Err(answer.trouble());
             }
+            let is_linked = etag.is_some();
             let own = || answer.header("etag").map(str::to_owned);
             let etag = etag.or_else(own).ok_or_else(|| wrong("no etag"))?;
             let etag = name(&etag).ok_or_else(|| {
@@ -38,7 +41,12 @@ impl Remote {
                 .or_else(|| length(&answer))
                 .ok_or_else(|| wrong("no length"))?;
             answer.drain();
-            Ok(Remote { etag, size })
+            let is_sha256 = etag.len() == 64 && etag.bytes().all(|b| b.is_ascii_hexdigit());
+            Ok(Remote {
+                sha256: (is_linked && is_sha256).then(|| etag.clone()),
+                etag,
+                size,
+            })
         })
     }
 }

@@ -2,15 +2,19 @@
 //!
 //! A part that is here is the file's beginning, because its name is the content's. Each request asks
 //! for the rest; what it gets is believed only as far as status, range and length agree with what was
-//! said before. The part takes the content's name when its length is the file's.
+//! said before. The part takes the content's name when its length is the file's, and its SHA-256 too where
+//! the hub names one, as it does for weights.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use ring::digest::{Context, SHA256};
 
 use super::client::{Answer, Client, TRIES, Trouble};
 use super::remote::Remote;
 use super::store::Store;
-use crate::error::{Error, size};
+use crate::error::{Error, size, sizes};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 1 << 17;
@@ -52,23 +56,31 @@ impl Transfer<'_> {
             move |e| Trouble::Local(Error::io(action, &path, e))
         };
         let open = File::options()
+            .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path);
         let mut part = open.map_err(local("cannot open"))?;
-        let (mut tries, mut furthest) = (0, 0);
+        let (mut tries, mut furthest, mut spoiled) = (0, 0, false);
         loop {
             let result = self.attempt(url, remote, &mut part, report);
             let here = part.metadata().map_err(local("cannot look at"))?.len();
             let trouble = match result {
-                Ok(()) => break,
+                Ok(()) if matches(&mut part, remote).map_err(local("cannot read"))? => break,
+                // A part that a crash of the machine left may hold zeros: it gets a second chance.
+                Ok(()) if !spoiled => {
+                    restart(&mut part).map_err(local("cannot write"))?;
+                    (furthest, spoiled) = (0, true);
+                    continue;
+                }
+                Ok(()) => {
+                    restart(&mut part).map_err(local("cannot write"))?;
+                    Trouble::Wrong("its SHA-256 is not the one that the hub names".to_owned())
+                }
                 Err(Halt::Write(e)) => {
-                    return Err(Trouble::Local(full(
-                        e,
-                        &path,
-                        remote.size - here.min(remote.size),
-                    )));
+                    let rest = remote.size.saturating_sub(here);
+                    return Err(Trouble::Local(not_written(e, &path, rest)));
                 }
                 Err(Halt::Trouble(trouble)) => trouble,
             };
@@ -78,11 +90,10 @@ impl Transfer<'_> {
             tries += 1;
             if !trouble.may_pass() || tries == TRIES {
                 return Err(match trouble {
-                    Trouble::Unreachable(why) if here > 0 => Trouble::Unreachable(format!(
-                        "{why} after {} of {}",
-                        size(here),
-                        size(remote.size)
-                    )),
+                    Trouble::Unreachable(why) if here > 0 => {
+                        let (here, of) = sizes(here, remote.size);
+                        Trouble::Unreachable(format!("{why} after {here} of {of}"))
+                    }
                     trouble => trouble,
                 });
             }
@@ -163,18 +174,35 @@ fn restart(part: &mut File) -> std::io::Result<u64> {
     part.seek(SeekFrom::Start(0))
 }
 
-fn full(error: std::io::Error, path: &std::path::Path, rest: u64) -> Error {
+fn not_written(error: std::io::Error, path: &Path, rest: u64) -> Error {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-    let action = match error.kind() {
-        StorageFull | QuotaExceeded => {
-            return Error::incomplete(
-                &path.display().to_string(),
-                format!("{error}: {} more are needed, free them", size(rest)),
-            );
-        }
-        _ => "cannot write",
+    match error.kind() {
+        StorageFull | QuotaExceeded => Error::incomplete(
+            &path.display().to_string(),
+            format!("{error}: {} more are needed, free them", size(rest)),
+        ),
+        _ => Error::io("cannot write", path, error),
+    }
+}
+
+/// Whether the content is what the hub names, as far as it names it.
+fn matches(part: &mut File, remote: &Remote) -> std::io::Result<bool> {
+    let Some(expected) = &remote.sha256 else {
+        return Ok(true);
     };
-    Error::io(action, path, error)
+    part.seek(SeekFrom::Start(0))?;
+    let mut hash = Context::new(&SHA256);
+    let mut piece = vec![0; PIECE];
+    loop {
+        let got = part.read(&mut piece)?;
+        if got == 0 {
+            break;
+        }
+        hash.update(&piece[..got]);
+    }
+    let found = hash.finish();
+    let found = found.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    Ok(found.collect::<String>().eq_ignore_ascii_case(expected))
 }
 
 /// Whether a partial answer is the part that was asked for, of the file that was promised.

@@ -128,6 +128,63 @@ fn a_short_content_under_its_final_name_is_fetched_again() {
     assert_eq!(fs::read(snapshot.join(SECOND)).unwrap(), shard(2));
 }
 
+/// A hub that names the second shard by its SHA-256, as the real one does.
+fn hub_of_hashes(second: Vec<u8>) -> Setup {
+    const SHA256: &str = "eb7f253b33ff3806b85256ba0a31cc33068c5bdcb4cb58d6245818122154886d";
+    let mut files = two_shards();
+    for (name, content) in &mut files {
+        if *name == SECOND {
+            content.clone_from(&second);
+        }
+    }
+    Setup::new(Hub::with_hook(files, |request, own| {
+        let named = !request.cdn && request.path.ends_with(SECOND);
+        named.then(|| {
+            let mut answer = own(request);
+            for (name, value) in &mut answer.headers {
+                if name == "X-Linked-Etag" {
+                    SHA256.clone_into(value);
+                }
+            }
+            answer
+        })
+    }))
+}
+
+#[test]
+fn a_part_that_is_not_the_files_beginning_is_found_out() {
+    let setup = hub_of_hashes(shard(2));
+    let blobs = setup.repository().join("blobs");
+    fs::create_dir_all(&blobs).unwrap();
+    let name = setup.find("org/tiny").unwrap();
+    let name = fs::canonicalize(name.join(SECOND)).unwrap();
+    fs::rename(&name, name.with_extension("lazuli-part")).unwrap();
+    let mut zeros = shard(2);
+    zeros.truncate(100_000);
+    zeros[50_000..].fill(0);
+    fs::write(name.with_extension("lazuli-part"), zeros).unwrap();
+    setup.hub.take_requests();
+    let snapshot = setup.find("org/tiny").unwrap();
+    assert_eq!(fs::read(snapshot.join(SECOND)).unwrap(), shard(2));
+    assert_eq!(ranges(&setup.hub.requests()), [Some("bytes=100000-"), None]);
+}
+
+#[test]
+fn a_content_that_is_not_the_one_named_gets_no_name() {
+    let mut other = shard(2);
+    other[123] ^= 1;
+    let setup = hub_of_hashes(other);
+    assert_eq!(
+        setup.refusal("org/tiny"),
+        format!(
+            "{SECOND}: its SHA-256 is not the one that the hub names: the download is incomplete; \
+             run the command again to resume it"
+        )
+    );
+    assert_eq!(ranges(&setup.hub.requests()).len(), 2);
+    assert!(!setup.snapshot().join(SECOND).exists());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_says_how_much_is_missing() {

@@ -153,7 +153,7 @@ impl ModelArgs {
     /// The model and what to call it.
     pub(super) fn load(&self) -> Result<(String, Model)> {
         let Some(path) = &self.config else {
-            let source = Source::find(self.model.as_deref())?;
+            let source = Source::find(self.model.as_deref(), false)?;
             return Ok((
                 source.name(),
                 model::network(&source, LoadOptions::default())?,

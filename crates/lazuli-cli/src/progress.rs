@@ -32,7 +32,7 @@ impl<'a> Download<'a> {
 
     pub(crate) fn show(&mut self, step: &lazuli::io::hub::Step<'_>) {
         let bar = self.bar.get_or_insert_with(|| {
-            bar("{msg} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left {wide_bar}")
+            bar("{msg} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left {wide_bar}")
         });
         if self.last != (step.number, step.waiting) {
             self.last = (step.number, step.waiting);
@@ -46,10 +46,10 @@ impl<'a> Download<'a> {
                 let size = crate::output::size(step.total);
                 crate::output::note(&format!("{}: {what}, {size}", self.name));
             }
-            bar.set_message(what);
             bar.set_length(step.total);
-            // What an earlier run fetched says nothing about the speed of this one.
             bar.set_position(step.bytes);
+            bar.set_message(what);
+            // What an earlier run fetched says nothing about the speed of this one.
             bar.reset_eta();
         }
         bar.set_position(step.bytes);

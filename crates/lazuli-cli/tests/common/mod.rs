@@ -102,6 +102,7 @@ pub(crate) fn lazuli<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S
         "HF_HOME",
         "HF_TOKEN",
         "HF_TOKEN_PATH",
+        "SSL_CERT_FILE",
         "XDG_CACHE_HOME",
     ] {
         command.env_remove(variable);

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo};
 use hf_hub::{Repo, RepoType};
+use ureq::tls::TlsConfig;
 
-use super::Settings;
+use super::{Settings, trust};
 use crate::error::{Error, Result};
 use crate::model_folder::HubName;
 
@@ -93,11 +94,13 @@ pub(super) struct Client {
     endpoint: String,
     pub(super) has_token: bool,
     pause: Duration,
+    /// None for the client's own.
+    trust: Option<TlsConfig>,
 }
 
 impl Client {
     /// # Errors
-    /// [`Error::NoModel`] when the endpoint is no address.
+    /// [`Error::NoModel`] when the endpoint is no address, or there are no certificates.
     pub(super) fn new(name: HubName<'_>, settings: &Settings) -> Result<Client> {
         let wrong = |reason: String| name.error(format!("HF_ENDPOINT: {reason}"));
         let endpoint = settings.endpoint.clone();
@@ -114,6 +117,8 @@ impl Client {
             .with_user_agent("lazuli", env!("CARGO_PKG_VERSION"))
             .build()
             .map_err(|e| wrong(e.to_string()))?;
+        let trust = settings.certificates.as_deref().map(trust::file);
+        let trust = trust.transpose().map_err(|reason| name.error(reason))?;
         let id = format!("{}/{}", name.organisation, name.model);
         let revision = name.revision.to_owned();
         let repo = api.repo(Repo::with_revision(
@@ -129,6 +134,7 @@ impl Client {
             endpoint,
             has_token: settings.token.is_some(),
             pause: settings.pause,
+            trust,
         })
     }
 
@@ -229,6 +235,9 @@ impl Client {
             .timeout_per_read(Some(SILENCE));
         if is_loopback(url) {
             request = request.proxy(None);
+        }
+        if let Some(trust) = &self.trust {
+            request = request.tls_config(trust.clone());
         }
         let response = request
             .build()

@@ -18,6 +18,7 @@ mod remote;
 mod settings;
 mod store;
 mod transfer;
+mod trust;
 
 use std::path::PathBuf;
 

@@ -40,7 +40,8 @@ pub(super) fn of_model(trouble: &Trouble, client: &Client) -> String {
             "{hub} refuses it: accept the model's licence on {} {token}",
             client.page()
         ),
-        _ => format!("{hub} answers {line}: try again later"),
+        _ if trouble.may_pass() => format!("{hub} answers {line}: try again later"),
+        _ => format!("{hub} answers {line}: HF_ENDPOINT must be the address of a hub"),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Settings {
     pub cache: Option<PathBuf>,
     /// What says who asks; it goes to the endpoint and to no other host.
     pub token: Option<String>,
+    /// A file of certificates to trust in place of the web's.
+    pub certificates: Option<PathBuf>,
     /// Whether nothing may be fetched.
     pub offline: bool,
     /// How long to wait before a request is repeated for the first time; then twice that, and so on.
@@ -26,7 +28,7 @@ pub struct Settings {
 
 impl Settings {
     /// The settings of this process: `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`,
-    /// `HF_TOKEN_PATH`, `HF_HUB_OFFLINE`.
+    /// `HF_TOKEN_PATH`, `HF_HUB_OFFLINE`, `SSL_CERT_FILE`.
     pub fn from_environment() -> Settings {
         Settings::from(|name| std::env::var_os(name))
     }
@@ -53,6 +55,7 @@ impl Settings {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             cache: hub_cache(&variable),
             token: text("HF_TOKEN").or_else(kept),
+            certificates: text("SSL_CERT_FILE").map(PathBuf::from),
             offline: text("HF_HUB_OFFLINE").is_some_and(is_true),
             pause: Duration::from_millis(500),
         }

@@ -29,6 +29,7 @@ impl Setup {
             endpoint: hub.endpoint(),
             cache: Some(cache.path().join("hub")),
             token: None,
+            certificates: None,
             offline: false,
             pause: Duration::from_millis(1),
         };

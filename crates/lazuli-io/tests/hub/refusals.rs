@@ -92,6 +92,12 @@ fn a_hub_in_trouble_is_asked_again_before_it_is_given_up() {
     );
     assert_eq!(setup.hub.requests().len(), 4);
 
+    let text = listing(Answer::status(421)).refusal("org/tiny");
+    assert!(
+        text.ends_with("HF_ENDPOINT must be the address of a hub"),
+        "{text}"
+    );
+
     let left = std::sync::atomic::AtomicUsize::new(2);
     let setup = Setup::new(Hub::with_hook(two_shards(), move |request, _| {
         let less = || {

@@ -97,6 +97,8 @@ families! {
     Softmax(ops::softmax::Softmax),
     /// Root-mean-square norm over the last axis.
     RmsNorm(ops::norm::RmsNorm),
+    /// Layer norm over the last axis.
+    LayerNorm(ops::norm::LayerNorm),
     /// `silu(gate) * up`.
     Swiglu(ops::swiglu::Swiglu),
     /// Rotary position embedding.
@@ -111,6 +113,8 @@ families! {
     CacheAppend(ops::cache::CacheAppend),
     /// Attention of ragged rows over caches.
     Attention(ops::attention::Attention),
+    /// Attention of a batch of queries over keys and values of one length.
+    ScaledDotProduct(ops::scaled_dot_product::ScaledDotProduct),
     /// Depthwise causal convolution of ragged rows.
     CausalConv(ops::recurrent::CausalConv),
     /// Gated delta rule of ragged rows.

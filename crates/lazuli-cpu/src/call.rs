@@ -45,7 +45,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::Take(_) => families::take::kernel(),
         // The fused and ragged operations take row-major operands of the dtypes that core allows.
         _ if !row_major => None,
-        Op::RmsNorm(_) => families::norm::kernel(inputs),
+        Op::RmsNorm(_) | Op::LayerNorm(_) => families::norm::kernel(inputs),
         Op::Swiglu(_) => families::swiglu::kernel(inputs),
         Op::Rope(_) => families::rope::kernel(inputs),
         Op::Reduce(op) => families::reduce::kernel(op.kind, inputs),
@@ -56,6 +56,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::QuantizedMatmul(_) => families::quantized::matmul_kernel(inputs),
         Op::CacheAppend(_) => families::cache::kernel(inputs),
         Op::Attention(_) => families::attention::kernel(inputs),
+        Op::ScaledDotProduct(_) => families::attention::scaled_dot_product_kernel(inputs),
         Op::CausalConv(_) => families::recurrent::conv_kernel(inputs),
         Op::GatedDelta(_) => families::recurrent::delta_kernel(inputs),
         Op::Route(_) => families::experts::route_kernel(inputs),

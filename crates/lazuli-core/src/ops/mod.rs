@@ -15,6 +15,7 @@ mod ragged;
 pub mod recurrent;
 pub mod reduce;
 pub mod rope;
+pub mod scaled_dot_product;
 pub mod select;
 pub mod softmax;
 pub mod swiglu;

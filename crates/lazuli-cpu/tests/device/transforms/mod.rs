@@ -6,6 +6,7 @@ use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
 use super::common::*;
 
 mod base;
+mod fast;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -18,13 +19,13 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions()];
+    let parts = [base::functions(), fast::functions()];
     parts.into_iter().flatten().collect()
 }
 
 /// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
 fn single_precision_functions() -> Vec<Case> {
-    vec![
+    let mut cases: Vec<Case> = vec![
         (
             "take",
             Box::new(|x| x[0].take(&Array::from_slice(&[2i32, 0, -1, 2], [4])?, 0)),
@@ -45,7 +46,9 @@ fn single_precision_functions() -> Vec<Case> {
             Box::new(|x| x[0].swiglu(&x[1])),
             vec![vec![3, 4], vec![3, 4]],
         ),
-    ]
+    ];
+    cases.extend(fast::single_precision_functions());
+    cases
 }
 
 fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {

@@ -9,4 +9,7 @@ mod fused;
 mod graph;
 mod movement;
 mod reduce;
+mod scan;
+mod sort;
+mod statistics;
 mod transforms;

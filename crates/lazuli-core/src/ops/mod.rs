@@ -13,6 +13,7 @@ pub mod matmul;
 pub(crate) mod merge;
 pub mod norm;
 pub mod quantized;
+mod ragged;
 pub mod recurrence;
 pub mod recurrent;
 pub mod reduce;

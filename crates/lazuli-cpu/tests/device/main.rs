@@ -8,6 +8,7 @@ mod fake;
 mod fused;
 mod graph;
 mod movement;
+mod ragged;
 mod reduce;
 mod scan;
 mod sort;

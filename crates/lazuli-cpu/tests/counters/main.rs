@@ -2,7 +2,7 @@
 //! counts meanwhile.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
-use lazuli_core::ops::reduce::ArgReduce;
+use lazuli_core::ops::arg_reduce::ArgReduce;
 use lazuli_core::{Array, Dtype, memory, plan, with_device};
 use lazuli_cpu::{Isa, Options, register};
 
@@ -70,7 +70,7 @@ fn base_operations_have_kernels() {
             Array::from_op(least, &[&x]),
             Array::concatenate(&[x.clone(), x.clone()], 1),
             t.take(&i, 1),
-            t.softmax(),
+            t.softmax(-1),
             t.copy(),
         ];
         for y in all {

@@ -51,7 +51,7 @@ fn norms_with_and_without_weights_are_their_definitions() {
 }
 
 /// What a mask adds to the score of a query and a key.
-type Added = Box<dyn Fn(usize, usize) -> f64>;
+type Added<'a> = Box<dyn Fn(usize, usize) -> f64 + 'a>;
 
 /// Attention of one query, written out in `f64`.
 fn attend(
@@ -105,7 +105,7 @@ fn attention_is_the_formula_for_every_mask() {
                         f64::NEG_INFINITY
                     }
                 };
-                let masks: [(Mask<'_>, Added); 4] = [
+                let masks: [(Mask<'_>, Added<'_>); 4] = [
                     (Mask::None, Box::new(|_, _| 0.0)),
                     (Mask::Causal, Box::new(causal)),
                     (Mask::Array(&floats), Box::new(|t, s| hf.at(&[t, s]))),

@@ -11,4 +11,7 @@ mod graph;
 mod movement;
 mod ragged;
 mod reduce;
+mod scan;
+mod sort;
+mod statistics;
 mod transforms;

@@ -40,7 +40,7 @@ pub(super) fn functions() -> Vec<Case> {
         ("prod", of(|x| x[0].prod(1, false)), vec![m()]),
         ("max", of(|x| x[0].max(0, false)), vec![m()]),
         ("min", of(|x| x[0].min([0, 1], false)), vec![m()]),
-        ("softmax", of(|x| x[0].softmax()), vec![m()]),
+        ("softmax", of(|x| x[0].softmax(-1)), vec![m()]),
         ("reshape", of(|x| x[0].reshape([2, 6])), vec![m()]),
         (
             "transpose",

@@ -7,6 +7,7 @@ use super::common::*;
 
 mod base;
 mod fast;
+mod reduce;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -19,7 +20,7 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), fast::functions()];
+    let parts = [base::functions(), fast::functions(), reduce::functions()];
     parts.into_iter().flatten().collect()
 }
 

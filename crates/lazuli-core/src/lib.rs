@@ -11,6 +11,7 @@
 #![deny(unsafe_code)]
 
 pub mod array;
+pub mod axes;
 pub mod backend;
 pub mod buffer;
 pub mod device;
@@ -35,6 +36,7 @@ pub mod shape;
 pub mod transforms;
 
 pub use array::Array;
+pub use axes::Axes;
 pub use device::{Device, with_device};
 pub use dtype::Dtype;
 pub use element::Element;

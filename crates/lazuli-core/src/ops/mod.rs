@@ -12,6 +12,7 @@ pub mod experts;
 pub mod matmul;
 pub mod norm;
 pub mod quantized;
+mod ragged;
 pub mod recurrent;
 pub mod reduce;
 pub mod rope;

@@ -11,5 +11,6 @@ mod fixture;
 mod fused;
 mod graph;
 mod movement;
+mod ragged;
 mod reduce;
 mod transforms;

@@ -31,6 +31,7 @@ pub mod ops;
 pub mod plan;
 pub mod random;
 pub mod rows;
+pub mod scalar;
 pub mod shape;
 pub mod transforms;
 
@@ -44,5 +45,6 @@ pub use eval::{async_eval, eval};
 pub use node::Data;
 pub use op::{Family, Op};
 pub use rows::{Role, Rows, Sequence};
+pub use scalar::Scalar;
 pub use shape::Shape;
 pub use transforms::{grad, jvp, value_and_grad, vjp, vmap};

@@ -15,6 +15,8 @@ use crate::transforms::batch;
 pub enum View {
     /// The same array as a new node.
     Identity,
+    /// The same array, a constant to derivatives.
+    StopGradient,
     /// The elements in row-major order under another shape.
     Reshape(Shape),
     /// The axes in another order.
@@ -36,7 +38,7 @@ impl View {
     /// Where the elements of the view lie, if none has to move. `shape` is the operand's, `to` the result's.
     pub fn layout(&self, layout: &Layout, shape: &Shape, to: &Shape) -> Option<Layout> {
         match self {
-            View::Identity => Some(layout.clone()),
+            View::Identity | View::StopGradient => Some(layout.clone()),
             View::Reshape(_) => layout.reshape(shape, to),
             View::Permute(perm) => Some(layout.permute(shape, perm)),
             View::Slice { start, step, .. } => Some(layout.slice(shape, start, step, to)),
@@ -49,6 +51,7 @@ impl Family for View {
     fn name(&self) -> &'static str {
         match self {
             View::Identity => "identity",
+            View::StopGradient => "stop_gradient",
             View::Reshape(_) => "reshape",
             View::Permute(_) => "transpose",
             View::Slice { .. } => "slice",
@@ -59,7 +62,7 @@ impl Family for View {
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         let from = inputs[0].shape();
         let shape = match self {
-            View::Identity => from.clone(),
+            View::Identity | View::StopGradient => from.clone(),
             View::Reshape(to) if to.elements() == from.elements() => to.clone(),
             View::Reshape(to) => {
                 return Err(Error::shape(
@@ -109,6 +112,7 @@ impl Family for View {
         let from = x.shape();
         let back = match self {
             View::Identity => g.clone(),
+            View::StopGradient => return Ok(vec![None]),
             View::Reshape(_) => g.reshape(from)?,
             View::Permute(perm) => {
                 let mut inverse: SmallVec<[usize; 4]> = smallvec![0; perm.len()];
@@ -131,6 +135,9 @@ impl Family for View {
     }
 
     fn jvp(&self, _: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+        if *self == View::StopGradient {
+            return Ok(vec![None]);
+        }
         let of = |t: &Array| Array::from_op(Op::from(Box::new(self.clone())), &[t]);
         Ok(vec![tangents[0].as_ref().map(of).transpose()?])
     }
@@ -147,7 +154,7 @@ impl Family for View {
         let x = batch::to_front(&inputs[0], axis)?;
         let b = x.dim(0);
         let view = match self {
-            View::Identity => View::Identity,
+            View::Identity | View::StopGradient => self.clone(),
             View::Reshape(to) => View::Reshape(to.insert(0, b)),
             View::Permute(p) => {
                 View::Permute(std::iter::once(0).chain(p.iter().map(|p| p + 1)).collect())
@@ -239,6 +246,14 @@ fn spread(g: &Array, to: &Shape, start: &[usize], step: &[isize], len: &Shape) -
 impl Array {
     fn view(&self, view: View) -> Result<Array> {
         Array::from_op(Op::from(Box::new(view)), &[self])
+    }
+
+    /// The same array, which derivatives take for a constant.
+    ///
+    /// # Errors
+    /// The error of a poisoned array.
+    pub fn stop_gradient(&self) -> Result<Array> {
+        self.view(View::StopGradient)
     }
 
     /// The elements in row-major order under another shape.

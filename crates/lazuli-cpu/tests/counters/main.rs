@@ -13,6 +13,7 @@ fn memory_is_donated_and_kernels_are_used() {
             let device = register(Options { isa, threads }).unwrap();
             with_device(device, || {
                 a_chain_of_additions_allocates_at_most_two_buffers();
+                operators_in_place_reuse_memory();
                 what_somebody_can_see_is_not_written();
                 base_operations_have_kernels();
             });
@@ -31,6 +32,21 @@ fn a_chain_of_additions_allocates_at_most_two_buffers() {
     let taken = memory::allocations() - before;
     assert!(taken <= 2, "{taken} buffers for a chain of additions");
     assert_eq!(x.to_vec::<f32>().unwrap(), [1000.0; 1000]);
+}
+
+fn operators_in_place_reuse_memory() {
+    let mut x = Array::from_slice(&[1.0f32; 3000], [3000]).unwrap();
+    // Scalars have memory of their own.
+    let (one, half) = (Array::scalar(1.0f32), Array::scalar(0.5f32));
+    let before = memory::allocations();
+    for _ in 0..50 {
+        x += &one;
+        x *= half.clone();
+    }
+    x.eval().unwrap();
+    let taken = memory::allocations() - before;
+    assert!(taken <= 2, "{taken} buffers for operators in place");
+    assert_eq!(x.to_vec::<f32>().unwrap(), [1.0; 3000]);
 }
 
 fn what_somebody_can_see_is_not_written() {

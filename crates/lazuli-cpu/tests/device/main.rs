@@ -2,10 +2,13 @@
 //! device over one of them.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
+mod accuracy;
+mod arithmetic;
 mod common;
 mod elementwise;
 mod fake;
 mod fast;
+mod fixture;
 mod fused;
 mod graph;
 mod movement;

@@ -8,6 +8,7 @@ use super::common::*;
 mod base;
 mod fast;
 mod reduce;
+mod elementwise;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -20,7 +21,7 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), fast::functions(), reduce::functions()];
+    let parts = [base::functions(), fast::functions(), reduce::functions(), elementwise::functions()];
     parts.into_iter().flatten().collect()
 }
 

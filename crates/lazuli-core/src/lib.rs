@@ -11,8 +11,10 @@
 #![deny(unsafe_code)]
 
 pub mod array;
+pub mod axes;
 pub mod backend;
 pub mod buffer;
+pub mod convert;
 pub mod device;
 pub mod dtype;
 pub mod element;
@@ -21,6 +23,7 @@ pub mod eval;
 pub mod fake;
 mod hash;
 pub mod host;
+pub mod index;
 pub mod layout;
 pub mod memory;
 mod node;
@@ -34,6 +37,7 @@ pub mod shape;
 pub mod transforms;
 
 pub use array::Array;
+pub use axes::Axes;
 pub use device::{Device, with_device};
 pub use dtype::Dtype;
 pub use element::Element;

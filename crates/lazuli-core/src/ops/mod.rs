@@ -1,6 +1,7 @@
 //! Operation families: one file each, with the builder, the shape rule, and the rules of the
 //! transforms. A backend's kernels of a family live in a file of the same name.
 
+pub mod arange;
 pub mod attention;
 pub mod binary;
 pub mod cache;
@@ -8,15 +9,20 @@ pub mod cast;
 pub mod concat;
 pub mod copy;
 pub mod experts;
+pub mod gather;
+pub mod mask;
 pub mod matmul;
 pub mod norm;
 pub mod quantized;
 pub mod recurrent;
 pub mod reduce;
 pub mod rope;
+pub mod scatter;
 pub mod select;
+pub mod slice_update;
 pub mod softmax;
 pub mod swiglu;
 pub mod take;
 pub mod unary;
 pub mod view;
+mod writes;

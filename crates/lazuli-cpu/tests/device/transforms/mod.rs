@@ -6,6 +6,7 @@ use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
 use super::common::*;
 
 mod base;
+mod index;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -18,7 +19,7 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions()];
+    let parts = [base::functions(), index::functions()];
     parts.into_iter().flatten().collect()
 }
 

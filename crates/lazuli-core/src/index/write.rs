@@ -258,7 +258,7 @@ impl Masked {
             .chain(&kept[self.place..])
             .copied()
             .collect();
-        let value = fitted(value, &read)?.move_axis(self.place as isize, 0)?;
+        let value = fitted(value, &read)?.moveaxis(self.place as isize, 0)?;
         let list: Shape = std::iter::once(count).chain(row.iter().copied()).collect();
         let value = value.reshape(list)?;
         if count == 1 {

@@ -39,7 +39,7 @@ fn check_mask(op: &'static str, x: &Array, mask: &Array) -> Result<()> {
 /// Operands with the batch as the last axis of rows, if the mask is the same for all examples.
 fn behind(op: &'static str, x: &Array, axis: Option<usize>, size: usize) -> Result<Array> {
     match axis {
-        Some(axis) => x.move_axis(axis as isize, -1),
+        Some(axis) => x.moveaxis(axis as isize, -1),
         None => {
             let to = x.shape().insert(x.rank(), size);
             x.reshape(x.shape().insert(x.rank(), 1))?.broadcast_to(to)

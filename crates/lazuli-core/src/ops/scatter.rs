@@ -145,7 +145,7 @@ impl Family for Scatter {
         let lead = inputs[2].rank() - axes[2].is_some() as usize;
         let (updates, indices, batch) = if axes[2..].iter().all(Option::is_none) {
             // The batch is one more axis of the window.
-            let updates = updates.move_axis(0, lead as isize)?;
+            let updates = updates.moveaxis(0, lead as isize)?;
             (updates, inputs[2..].to_vec(), false)
         } else {
             let indices = gather::batched_indices(&inputs[2..], &axes[2..], size)?;

@@ -93,6 +93,10 @@ impl Family for View {
         let from = inputs[0].shape();
         let shape = match self {
             View::Identity => from.clone(),
+            View::Reshape(to) if to.checked_bytes(1).is_none() => {
+                let what = format!("{to} does not fit in memory");
+                return Err(Error::shape("reshape", what));
+            }
             View::Reshape(to) if to.elements() == from.elements() => to.clone(),
             View::Reshape(to) => {
                 return Err(Error::shape(
@@ -390,7 +394,7 @@ impl Array {
         self.view(View::Permute(perm.into()))
     }
 
-    /// The last two axes exchanged.
+    /// The last two axes exchanged. (In `mlx.core` this name reverses all axes: `transpose(..)`.)
     ///
     /// # Errors
     /// [`Error::Shape`] when there are fewer than two axes.
@@ -411,7 +415,7 @@ impl Array {
     ///
     /// # Errors
     /// [`Error::Shape`] when there is no such axis.
-    pub fn move_axis(&self, from: isize, to: isize) -> Result<Array> {
+    pub fn moveaxis(&self, from: isize, to: isize) -> Result<Array> {
         let from = self.shape().axis("moveaxis", from)?;
         let to = self.shape().axis("moveaxis", to)?;
         let mut perm: SmallVec<[usize; 4]> = (0..self.rank()).collect();
@@ -431,20 +435,6 @@ impl Array {
             return Ok(self.clone());
         }
         self.view(View::Broadcast(shape))
-    }
-
-    /// A new axis of length 1 at `axis`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] when `axis` is beyond the rank.
-    pub fn expand_dims(&self, axis: usize) -> Result<Array> {
-        if axis > self.rank() {
-            return Err(Error::shape(
-                "expand_dims",
-                format!("axis {axis} is out of range for shape {}", self.shape()),
-            ));
-        }
-        self.reshape(self.shape().insert(axis, 1))
     }
 
     /// Elements `start..stop` along `axis`.

@@ -9,5 +9,7 @@ mod fused;
 mod graph;
 mod index;
 mod movement;
+mod print;
 mod reduce;
+mod shaping;
 mod transforms;

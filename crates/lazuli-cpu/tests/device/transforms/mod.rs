@@ -7,6 +7,7 @@ use super::common::*;
 
 mod base;
 mod index;
+mod shape;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -19,7 +20,7 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), index::functions()];
+    let parts = [base::functions(), index::functions(), shape::functions()];
     parts.into_iter().flatten().collect()
 }
 

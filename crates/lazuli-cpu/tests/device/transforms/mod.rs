@@ -28,11 +28,6 @@ fn functions() -> Vec<Case> {
 fn single_precision_functions() -> Vec<Case> {
     vec![
         (
-            "take",
-            Box::new(|x| x[0].take(&Array::from_slice(&[2i32, 0, -1, 2], [4])?, 0)),
-            vec![vec![3, 4]],
-        ),
-        (
             "matmul",
             Box::new(|x| x[0].matmul(&x[1])?.tanh()),
             vec![vec![3, 4], vec![4, 2]],

@@ -2,6 +2,7 @@
 //! transforms. A backend's kernels of a family live in a file of the same name.
 
 pub mod arg_reduce;
+pub mod arange;
 pub mod attention;
 pub mod binary;
 pub mod cache;
@@ -10,6 +11,8 @@ mod classify;
 pub mod concat;
 pub mod copy;
 pub mod experts;
+pub mod gather;
+pub mod mask;
 pub mod matmul;
 pub(crate) mod merge;
 pub mod norm;
@@ -23,7 +26,9 @@ pub mod scaled_dot_product;
 pub mod scan;
 pub mod search;
 mod rounding;
+pub mod scatter;
 pub mod select;
+pub mod slice_update;
 pub mod softmax;
 pub mod sort;
 pub mod statistics;
@@ -31,3 +36,4 @@ pub mod swiglu;
 pub mod take;
 pub mod unary;
 pub mod view;
+mod writes;

@@ -8,7 +8,7 @@ pub(crate) fn to_front(x: &Array, axis: usize) -> Result<Array> {
     if axis == 0 {
         Ok(x.clone())
     } else {
-        x.move_axis(axis as isize, 0)
+        x.moveaxis(axis as isize, 0)
     }
 }
 

@@ -17,7 +17,7 @@ pub mod number;
 pub mod rows;
 pub mod tile;
 
-pub use loops::{Loops, Row, SHARED_BYTES};
+pub use loops::{Loops, Row, SHARED_BYTES, Starts};
 
 use crate::Isa;
 use crate::kernels::math::Entry;

@@ -9,6 +9,8 @@ mod base;
 mod fast;
 mod reduce;
 mod elementwise;
+mod index;
+mod shape;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -21,18 +23,13 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), fast::functions(), reduce::functions(), elementwise::functions()];
+    let parts = [base::functions(), fast::functions(), reduce::functions(), elementwise::functions(), index::functions(), shape::functions()];
     parts.into_iter().flatten().collect()
 }
 
 /// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
 fn single_precision_functions() -> Vec<Case> {
     let mut cases: Vec<Case> = vec![
-        (
-            "take",
-            Box::new(|x| x[0].take(&Array::from_slice(&[2i32, 0, -1, 2], [4])?, 0)),
-            vec![vec![3, 4]],
-        ),
         (
             "matmul",
             Box::new(|x| x[0].matmul(&x[1])?.tanh()),

@@ -23,6 +23,7 @@ pub mod fake;
 mod hash;
 pub mod host;
 pub mod layout;
+mod lowered;
 pub mod memory;
 mod node;
 pub mod op;

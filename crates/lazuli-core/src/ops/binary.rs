@@ -116,6 +116,9 @@ impl Binary {
             FloorDivide if dtype == Dtype::C64 => return Divide.apply(a, b),
             _ => {}
         }
+        if a.shape() == b.shape() && a.dtype() == dtype && b.dtype() == dtype {
+            return Array::from_op(self, &[a, b]);
+        }
         let shape = a.shape().broadcast(self.name(), b.shape())?;
         let a = a.astype(dtype)?.broadcast_to(&shape)?;
         let b = b.astype(dtype)?.broadcast_to(&shape)?;

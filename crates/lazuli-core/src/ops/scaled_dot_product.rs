@@ -72,7 +72,7 @@ impl Family for ScaledDotProduct {
 
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
-            let (q, k) = (inputs[0].move_axis(1, 2)?, &inputs[1]);
+            let (q, k) = (inputs[0].moveaxis(1, 2)?, &inputs[1]);
             let (queries, keys) = (q.dim(2), k.dim(2));
             let causal = match self.causal {
                 true => Some(causal_mask(queries, keys)?),
@@ -86,7 +86,7 @@ impl Family for ScaledDotProduct {
                 causal.as_ref(),
                 inputs.get(3),
             )?;
-            Ok(vec![out.move_axis(2, 1)?])
+            Ok(vec![out.moveaxis(2, 1)?])
         })())
     }
 }
@@ -179,10 +179,10 @@ impl Array {
             scale: scale.into(),
             causal: matches!(mask, Mask::Causal),
         };
-        let rows = q.move_axis(2, 1)?;
+        let rows = q.moveaxis(2, 1)?;
         let operands: Vec<&Array> = [&rows, &k, &v].into_iter().chain(sinks).collect();
         let Mask::Array(mask) = mask else {
-            return Array::from_op(op, &operands)?.move_axis(2, 1);
+            return Array::from_op(op, &operands)?.moveaxis(2, 1);
         };
         let operands: Vec<Array> = operands.into_iter().cloned().collect();
         op.infer(&operands)?;

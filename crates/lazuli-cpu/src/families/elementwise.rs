@@ -4,7 +4,7 @@ use lazuli_core::Dtype;
 use lazuli_core::plan::Spec;
 
 use crate::call::Call;
-use crate::kernels::elementwise::{Loops, Row};
+use crate::kernels::elementwise::{Loops, Row, SHARED_BYTES};
 
 /// Calls `f` with the rows of the output and the first `N - 1` inputs, which have one shape.
 pub(crate) fn rows<const N: usize>(call: &mut Call<'_, '_>, f: &(dyn Fn(Row<N>) + Sync)) {
@@ -22,7 +22,22 @@ pub(crate) fn rows<const N: usize>(call: &mut Call<'_, '_>, f: &(dyn Fn(Row<N>) 
         }
     };
     let sizes: [usize; N] = std::array::from_fn(|i| dtype(i).size());
+    let starts: [*mut u8; N] = std::array::from_fn(|i| {
+        if i == 0 {
+            out.as_mut_ptr()
+        } else {
+            inputs[i - 1].as_ptr().cast_mut()
+        }
+    });
     let flat = (inputs[..N - 1].iter()).all(|x| x.spec().strides.is_none());
+    if flat && elements * sizes[0] < SHARED_BYTES {
+        // One row, and no loops to set up.
+        return f(Row {
+            at: starts,
+            step: sizes.map(|s| s as isize),
+            len: elements,
+        });
+    }
     let loops = if flat {
         Loops::flat(elements, sizes)
     } else {
@@ -38,13 +53,6 @@ pub(crate) fn rows<const N: usize>(call: &mut Call<'_, '_>, f: &(dyn Fn(Row<N>) 
             std::array::from_fn(|i| strides[i][axis] * sizes[i] as isize)
         })
     };
-    let starts: [*mut u8; N] = std::array::from_fn(|i| {
-        if i == 0 {
-            out.as_mut_ptr()
-        } else {
-            inputs[i - 1].as_ptr().cast_mut()
-        }
-    });
     loops.run(&call.cpu.pool, starts, sizes[0], f);
 }
 

@@ -4,7 +4,8 @@ use half::f16;
 use lazuli_core::dtype::ALL;
 use lazuli_core::ops::binary::Binary;
 use lazuli_core::ops::unary::Unary;
-use lazuli_core::{Array, Dtype, Error, Family, Scalar, grad, jvp, vjp};
+use lazuli_core::transforms::{grad, jvp, vjp};
+use lazuli_core::{Array, Dtype, Error, Family, Scalar};
 
 use super::common::*;
 

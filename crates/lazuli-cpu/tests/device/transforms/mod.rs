@@ -1,15 +1,16 @@
 //! Derivatives against central differences in `f64`, transforms against one another.
 
 use lazuli_core::error::Result;
-use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
+use lazuli_core::transforms::{grad, jvp, vjp, vmap};
+use lazuli_core::{Array, Dtype};
 
 use super::common::*;
 
 mod base;
-mod fast;
-mod reduce;
 mod elementwise;
+mod fast;
 mod index;
+mod reduce;
 mod shape;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
@@ -23,7 +24,14 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), fast::functions(), reduce::functions(), elementwise::functions(), index::functions(), shape::functions()];
+    let parts = [
+        base::functions(),
+        fast::functions(),
+        reduce::functions(),
+        elementwise::functions(),
+        index::functions(),
+        shape::functions(),
+    ];
     parts.into_iter().flatten().collect()
 }
 

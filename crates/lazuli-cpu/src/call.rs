@@ -60,6 +60,8 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::GatedDelta(_) => families::recurrent::delta_kernel(inputs),
         Op::Route(_) => families::experts::route_kernel(inputs),
         Op::GatherMatmul(_) => families::experts::matmul_kernel(inputs),
+        Op::ScatterOuter(_) => families::gather_mm::scatter_kernel(inputs),
+        Op::SegmentedMatmul(_) => families::gather_mm::segmented_kernel(inputs),
         Op::Combine(_) => families::experts::combine_kernel(inputs),
         _ => None,
     }

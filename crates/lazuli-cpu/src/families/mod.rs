@@ -9,6 +9,7 @@ pub(crate) mod concat;
 pub(crate) mod copy;
 mod elementwise;
 pub(crate) mod experts;
+pub(crate) mod gather_mm;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod quantized;

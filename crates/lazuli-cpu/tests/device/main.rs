@@ -7,6 +7,7 @@ mod elementwise;
 mod fake;
 mod fused;
 mod graph;
+mod linear;
 mod movement;
 mod reduce;
 mod transforms;

@@ -6,6 +6,7 @@ use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
 use super::common::*;
 
 mod base;
+mod linear;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -18,34 +19,13 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions()];
+    let parts = [base::functions(), linear::functions()];
     parts.into_iter().flatten().collect()
 }
 
-/// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
+/// Those of operations whose kernels in `f32` are others than in `f64`.
 fn single_precision_functions() -> Vec<Case> {
-    vec![
-        (
-            "take",
-            Box::new(|x| x[0].take(&Array::from_slice(&[2i32, 0, -1, 2], [4])?, 0)),
-            vec![vec![3, 4]],
-        ),
-        (
-            "matmul",
-            Box::new(|x| x[0].matmul(&x[1])?.tanh()),
-            vec![vec![3, 4], vec![4, 2]],
-        ),
-        (
-            "rms_norm",
-            Box::new(|x| x[0].rms_norm(&x[1], 1e-5)),
-            vec![vec![3, 4], vec![4]],
-        ),
-        (
-            "swiglu",
-            Box::new(|x| x[0].swiglu(&x[1])),
-            vec![vec![3, 4], vec![3, 4]],
-        ),
-    ]
+    linear::functions()
 }
 
 fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {

@@ -89,6 +89,8 @@ families! {
     ArgReduce(ops::reduce::ArgReduce),
     /// Matrix product over the last two axes.
     Matmul(ops::matmul::Matmul),
+    /// Convolution over spatial axes.
+    Conv(Box<ops::conv::Conv>),
     /// Joining along an axis.
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.

@@ -48,6 +48,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::RmsNorm(_) => families::norm::kernel(inputs),
         Op::Swiglu(_) => families::swiglu::kernel(inputs),
         Op::Rope(_) => families::rope::kernel(inputs),
+        Op::Conv(_) => families::conv::kernel(inputs),
         Op::Reduce(op) => families::reduce::kernel(op.kind, inputs),
         Op::ArgReduce(_) => families::reduce::arg_kernel(inputs),
         Op::Softmax(_) => families::softmax::kernel(inputs),

@@ -6,6 +6,7 @@ pub mod binary;
 pub mod cache;
 pub mod cast;
 pub mod concat;
+pub mod conv;
 pub mod copy;
 mod einsum;
 pub mod experts;

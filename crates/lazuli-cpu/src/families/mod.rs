@@ -6,6 +6,7 @@ pub(crate) mod binary;
 pub(crate) mod cache;
 pub(crate) mod cast;
 pub(crate) mod concat;
+pub(crate) mod conv;
 pub(crate) mod copy;
 mod elementwise;
 pub(crate) mod experts;

@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod conv;
+pub mod convolution;
 pub mod copy;
 pub mod elementwise;
 pub mod floats;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod common;
+mod conv;
 mod elementwise;
 mod fake;
 mod fused;

@@ -6,6 +6,7 @@ use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
 use super::common::*;
 
 mod base;
+mod conv;
 mod linear;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
@@ -19,13 +20,16 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), linear::functions()];
+    let parts = [base::functions(), conv::functions(), linear::functions()];
     parts.into_iter().flatten().collect()
 }
 
 /// Those of operations whose kernels in `f32` are others than in `f64`.
 fn single_precision_functions() -> Vec<Case> {
-    linear::functions()
+    [conv::functions(), linear::functions()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {

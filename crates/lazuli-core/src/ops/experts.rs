@@ -12,6 +12,7 @@ use crate::op::{Family, Outs};
 use crate::ops::gather_mm::ScatterOuter;
 use crate::ops::quantized::{Affine, QuantizedArray};
 use crate::transforms::{jvp_of_decomposition, vjp_of_decomposition};
+use crate::ops::ragged;
 
 /// `logits [t, e]` to the `k` best experts `[t, k]` (`uint32`) and their softmax weights (`f32`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -38,6 +39,29 @@ impl Family for Route {
         }
         let shape = x.shape().with(1, k);
         Ok(smallvec![(shape.clone(), Dtype::U32), (shape, Dtype::F32)])
+    }
+
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some((|| {
+            let p = inputs[0].astype(Dtype::F32)?.softmax()?;
+            let experts = ragged::iota(p.dim(1))?.astype(Dtype::U32)?;
+            // Below every weight.
+            let taken = Array::scalar(-1.0f32);
+            let mut left = p.clone();
+            let (mut ids, mut weights) = (Vec::new(), Vec::new());
+            for _ in 0..self.k {
+                let best = left.argmax(1, true)?;
+                let hit = experts.equal(&best)?;
+                weights.push(Array::select(&hit, &p, &Array::scalar(0.0f32))?.sum(1, true)?);
+                left = Array::select(&hit, &taken, &left)?;
+                ids.push(best);
+            }
+            let mut weights = Array::concatenate(&weights, 1)?;
+            if self.normalize {
+                weights = weights.divide(&weights.sum(1, true)?)?;
+            }
+            Ok(vec![Array::concatenate(&ids, 1)?, weights])
+        })())
     }
 }
 

@@ -16,6 +16,7 @@ mod linear;
 pub mod matmul;
 pub mod norm;
 pub mod quantized;
+mod ragged;
 pub mod recurrent;
 pub mod reduce;
 pub mod rope;

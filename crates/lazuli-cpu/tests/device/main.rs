@@ -10,5 +10,6 @@ mod fused;
 mod graph;
 mod linear;
 mod movement;
+mod ragged;
 mod reduce;
 mod transforms;

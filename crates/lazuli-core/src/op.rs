@@ -99,6 +99,8 @@ families! {
     SearchSorted(ops::search::SearchSorted),
     /// Matrix product over the last two axes.
     Matmul(ops::matmul::Matmul),
+    /// Convolution over spatial axes.
+    Conv(Box<ops::conv::Conv>),
     /// Joining along an axis.
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.
@@ -151,6 +153,10 @@ families! {
     Route(ops::experts::Route),
     /// Product of each row with the matrices of its experts.
     GatherMatmul(ops::experts::GatherMatmul),
+    /// Outer products added to the matrices that ids name.
+    ScatterOuter(ops::gather_mm::ScatterOuter),
+    /// Matrix products over segments of the inner axis.
+    SegmentedMatmul(ops::gather_mm::SegmentedMatmul),
     /// Weighted sum of expert outputs.
     Combine(ops::experts::Combine),
     /// An operation of somebody else's.

@@ -56,6 +56,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::RmsNorm(_) | Op::LayerNorm(_) => families::norm::kernel(inputs),
         Op::Swiglu(_) => families::swiglu::kernel(inputs),
         Op::Rope(_) => families::rope::kernel(inputs),
+        Op::Conv(_) => families::conv::kernel(inputs),
         Op::Reduce(_) => families::reduce::kernel(inputs),
         Op::ArgReduce(_) => families::reduce::arg_kernel(inputs),
         Op::Scan(op) => families::scan::kernel(*op, inputs),
@@ -74,6 +75,8 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::GatedDelta(_) => families::recurrent::delta_kernel(inputs),
         Op::Route(_) => families::experts::route_kernel(inputs),
         Op::GatherMatmul(_) => families::experts::matmul_kernel(inputs),
+        Op::ScatterOuter(_) => families::gather_mm::scatter_kernel(inputs),
+        Op::SegmentedMatmul(_) => families::gather_mm::segmented_kernel(inputs),
         Op::Combine(_) => families::experts::combine_kernel(inputs),
         _ => None,
     }

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod combine;
 pub mod conv;
+pub mod convolution;
 pub mod copy;
 pub mod elementwise;
 pub mod floats;

@@ -103,6 +103,7 @@ fn base_operations_have_kernels() {
         let x = Array::full([4, 33], 0.5, dtype).unwrap();
         let t = x.matrix_transpose().unwrap();
         let i = Array::from_slice(&[1i32, -1], [2]).unwrap();
+        let ids = Array::from_slice(&[1u32, 0, 0, 1, 1, 0, 1, 1], [4, 2]).unwrap();
         let least = ArgReduce {
             max: false,
             axis: 0,
@@ -125,10 +126,20 @@ fn base_operations_have_kernels() {
             t.set((.., 1..3), 0.5),
             t.softmax(-1),
             t.copy(),
+            t.matmul(&x),
+            x.gather_matmul(&ids, &x.reshape([2, 2, 33]).unwrap()),
+            t.segmented_mm(&x, &ids),
         ];
         for y in all {
             y.unwrap().eval().unwrap();
         }
+    }
+    for dtype in [Dtype::F64, Dtype::C64] {
+        let x = Array::full([4, 33], 0.5, dtype).unwrap();
+        x.matmul(&x.matrix_transpose().unwrap())
+            .unwrap()
+            .eval()
+            .unwrap();
     }
     assert_eq!(plan::decomposed(), before, "an operation lost its kernel");
 }

@@ -5,6 +5,7 @@
 mod accuracy;
 mod arithmetic;
 mod common;
+mod conv;
 mod elementwise;
 mod fake;
 mod fast;
@@ -13,6 +14,7 @@ mod functions;
 mod fused;
 mod graph;
 mod index;
+mod linear;
 mod movement;
 mod print;
 mod ragged;

@@ -77,6 +77,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::GatherMatmul(_) => families::experts::matmul_kernel(inputs),
         Op::ScatterOuter(_) => families::gather_mm::scatter_kernel(inputs),
         Op::SegmentedMatmul(_) => families::gather_mm::segmented_kernel(inputs),
+        Op::RandomBits(_) => families::random::kernel(),
         Op::Combine(_) => families::experts::combine_kernel(inputs),
         _ => None,
     }

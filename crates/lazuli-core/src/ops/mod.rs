@@ -24,6 +24,7 @@ pub mod norm;
 pub mod pass_through;
 pub mod quantized;
 mod ragged;
+pub mod random;
 pub mod recurrence;
 pub mod recurrent;
 pub mod reduce;

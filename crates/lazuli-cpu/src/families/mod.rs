@@ -18,6 +18,7 @@ pub(crate) mod mask;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod quantized;
+pub(crate) mod random;
 pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod rope;

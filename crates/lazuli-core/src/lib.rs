@@ -23,6 +23,7 @@ pub mod element;
 pub mod error;
 pub mod eval;
 pub mod fake;
+pub mod fft;
 mod hash;
 pub mod host;
 pub mod index;

@@ -159,6 +159,8 @@ families! {
     SegmentedMatmul(ops::gather_mm::SegmentedMatmul),
     /// Weighted sum of expert outputs.
     Combine(ops::experts::Combine),
+    /// Fourier transforms.
+    Fft(Box<ops::fft::Fft>),
     /// Random bits of keys.
     RandomBits(Box<ops::random::RandomBits>),
     /// An operation of somebody else's.

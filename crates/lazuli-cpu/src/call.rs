@@ -77,8 +77,21 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::GatherMatmul(_) => families::experts::matmul_kernel(inputs),
         Op::ScatterOuter(_) => families::gather_mm::scatter_kernel(inputs),
         Op::SegmentedMatmul(_) => families::gather_mm::segmented_kernel(inputs),
+        #[cfg(feature = "numeric")]
+        Op::Fft(_) => families::fft::kernel(),
+        #[cfg(not(feature = "numeric"))]
+        Op::Fft(_) => Some(without_numeric),
         Op::RandomBits(_) => families::random::kernel(),
         Op::Combine(_) => families::experts::combine_kernel(inputs),
         _ => None,
     }
+}
+
+/// The kernel of what this build left out.
+#[cfg(not(feature = "numeric"))]
+fn without_numeric(op: &Op, _: &mut Call<'_, '_>) -> Result<()> {
+    Err(lazuli_core::Error::unsupported(
+        op.name(),
+        "this build has no kernel for it: build with the cargo feature `numeric`",
+    ))
 }

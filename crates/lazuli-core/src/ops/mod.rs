@@ -13,6 +13,7 @@ pub mod conv;
 pub mod copy;
 mod einsum;
 pub mod experts;
+pub mod fft;
 pub mod gather;
 pub mod gather_mm;
 mod hadamard;

@@ -11,6 +11,8 @@ pub(crate) mod conv;
 pub(crate) mod copy;
 mod elementwise;
 pub(crate) mod experts;
+#[cfg(feature = "numeric")]
+pub(crate) mod fft;
 pub(crate) mod gather;
 pub(crate) mod gather_mm;
 mod indices;

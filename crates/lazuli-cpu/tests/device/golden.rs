@@ -96,6 +96,19 @@ impl Golden {
         }
     }
 
+    /// Asserts the same shape and dtype, and each part of each element within `tolerance`.
+    pub(crate) fn near_absolute(&self, got: &Array, tolerance: f64) {
+        self.fits(got);
+        for (k, (g, w)) in parts(got).into_iter().zip(parts(&self.array())).enumerate() {
+            let off = (g - w).abs();
+            assert!(
+                off <= tolerance,
+                "{}: element {k} is {g}, not {w}",
+                self.name
+            );
+        }
+    }
+
     fn fits(&self, got: &Array) {
         assert_eq!(**got.shape(), self.shape[..], "{}", self.name);
         assert_eq!(got.dtype(), self.dtype, "{}", self.name);

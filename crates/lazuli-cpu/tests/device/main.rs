@@ -9,6 +9,7 @@ mod conv;
 mod elementwise;
 mod fake;
 mod fast;
+mod fft;
 mod fixture;
 mod functions;
 mod fused;

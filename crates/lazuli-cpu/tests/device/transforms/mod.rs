@@ -10,6 +10,7 @@ mod base;
 mod conv;
 mod elementwise;
 mod fast;
+mod fft;
 mod index;
 mod linear;
 mod reduce;
@@ -46,6 +47,7 @@ fn single_precision_functions() -> Vec<Case> {
         fast::single_precision_functions(),
         conv::functions(),
         linear::functions(),
+        fft::functions(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -2,7 +2,8 @@
 //! the one beside it.
 
 use lazuli_core::random::{self, *};
-use lazuli_core::{Array, Dtype, Shape, vmap};
+use lazuli_core::transforms::vmap;
+use lazuli_core::{Array, Dtype, Shape};
 
 use super::common::*;
 use super::golden::Goldens;

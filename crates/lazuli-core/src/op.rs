@@ -73,6 +73,8 @@ macro_rules! families {
 families! {
     /// Another layout of the same elements.
     View(Box<ops::view::View>),
+    /// Operands as results, seen differently by transforms or the scheduler.
+    PassThrough(Box<ops::pass_through::PassThrough>),
     /// The same elements in row-major order.
     Copy(ops::copy::Copy),
     /// Elementwise, one operand.
@@ -101,12 +103,30 @@ families! {
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.
     Take(ops::take::Take),
+    /// Windows picked by index along several axes.
+    Gather(Box<ops::gather::Gather>),
+    /// Elements picked by index along an axis, one for each.
+    TakeAlong(ops::gather::TakeAlong),
+    /// Windows written by index.
+    Scatter(Box<ops::scatter::Scatter>),
+    /// Elements written by index along an axis, one for each.
+    ScatterAlong(ops::scatter::ScatterAlong),
+    /// A slice written.
+    SliceUpdate(Box<ops::slice_update::SliceUpdate>),
+    /// Rows written where a mask is true.
+    MaskedScatter(ops::mask::MaskedScatter),
+    /// Rows read where a mask is true.
+    MaskedGather(ops::mask::MaskedGather),
+    /// Evenly spaced numbers.
+    Arange(ops::arange::Arange),
     /// Softmax over the last axis.
     Softmax(ops::softmax::Softmax),
     /// Logarithm of the sum of exponentials over the last axis.
     LogSumExp(ops::softmax::LogSumExp),
     /// Root-mean-square norm over the last axis.
     RmsNorm(ops::norm::RmsNorm),
+    /// Layer norm over the last axis.
+    LayerNorm(ops::norm::LayerNorm),
     /// `silu(gate) * up`.
     Swiglu(ops::swiglu::Swiglu),
     /// Rotary position embedding.
@@ -121,6 +141,8 @@ families! {
     CacheAppend(ops::cache::CacheAppend),
     /// Attention of ragged rows over caches.
     Attention(ops::attention::Attention),
+    /// Attention of a batch of queries over keys and values of one length.
+    ScaledDotProduct(ops::scaled_dot_product::ScaledDotProduct),
     /// Depthwise causal convolution of ragged rows.
     CausalConv(ops::recurrent::CausalConv),
     /// Gated delta rule of ragged rows.

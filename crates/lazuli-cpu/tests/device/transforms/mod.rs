@@ -1,12 +1,17 @@
 //! Derivatives against central differences in `f64`, transforms against one another.
 
 use lazuli_core::error::Result;
-use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
+use lazuli_core::transforms::{grad, jvp, vjp, vmap};
+use lazuli_core::{Array, Dtype};
 
 use super::common::*;
 
 mod base;
+mod elementwise;
+mod fast;
+mod index;
 mod reduce;
+mod shape;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -19,18 +24,20 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), reduce::functions()];
+    let parts = [
+        base::functions(),
+        fast::functions(),
+        reduce::functions(),
+        elementwise::functions(),
+        index::functions(),
+        shape::functions(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
 /// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
 fn single_precision_functions() -> Vec<Case> {
-    vec![
-        (
-            "take",
-            Box::new(|x| x[0].take(&Array::from_slice(&[2i32, 0, -1, 2], [4])?, 0)),
-            vec![vec![3, 4]],
-        ),
+    let mut cases: Vec<Case> = vec![
         (
             "matmul",
             Box::new(|x| x[0].matmul(&x[1])?.tanh()),
@@ -46,7 +53,9 @@ fn single_precision_functions() -> Vec<Case> {
             Box::new(|x| x[0].swiglu(&x[1])),
             vec![vec![3, 4], vec![3, 4]],
         ),
-    ]
+    ];
+    cases.extend(fast::single_precision_functions());
+    cases
 }
 
 fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {

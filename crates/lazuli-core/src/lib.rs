@@ -11,9 +11,12 @@
 #![deny(unsafe_code)]
 
 pub mod array;
+pub mod axes;
 pub mod backend;
 pub mod buffer;
 mod compile;
+pub mod convert;
+pub mod creation;
 pub mod device;
 pub mod dtype;
 pub mod element;
@@ -22,6 +25,7 @@ pub mod eval;
 pub mod fake;
 mod hash;
 pub mod host;
+pub mod index;
 pub mod layout;
 mod lowered;
 pub mod memory;
@@ -30,13 +34,17 @@ pub mod op;
 mod operators;
 pub mod ops;
 pub mod plan;
+pub mod print;
 pub mod random;
 pub mod rows;
+pub mod scalar;
 pub mod shape;
+pub mod shaping;
 pub mod transforms;
 pub mod tree;
 
 pub use array::Array;
+pub use axes::Axes;
 pub use device::{Device, with_device};
 pub use dtype::Dtype;
 pub use element::Element;
@@ -45,6 +53,7 @@ pub use eval::{async_eval, eval};
 pub use node::Data;
 pub use op::{Family, Op};
 pub use rows::{Role, Rows, Sequence};
+pub use scalar::Scalar;
 pub use shape::Shape;
 pub use transforms::of_trees::{
     checkpoint, custom_function, depends, grad, jvp, stop_gradient, value_and_grad, vjp, vmap,

@@ -88,17 +88,45 @@ families! {
     /// Reduction over axes.
     Reduce(ops::reduce::Reduce),
     /// Position of an extreme along an axis.
-    ArgReduce(ops::reduce::ArgReduce),
+    ArgReduce(ops::arg_reduce::ArgReduce),
+    /// Every prefix of an axis reduced.
+    Scan(ops::scan::Scan),
+    /// `h[k] = a[k] h[k - 1] + b[k]` along an axis.
+    Recurrence(ops::recurrence::Recurrence),
+    /// Order along the last axis.
+    Sort(ops::sort::Sort),
+    /// Places of values in a sorted sequence.
+    SearchSorted(ops::search::SearchSorted),
     /// Matrix product over the last two axes.
     Matmul(ops::matmul::Matmul),
     /// Joining along an axis.
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.
     Take(ops::take::Take),
+    /// Windows picked by index along several axes.
+    Gather(Box<ops::gather::Gather>),
+    /// Elements picked by index along an axis, one for each.
+    TakeAlong(ops::gather::TakeAlong),
+    /// Windows written by index.
+    Scatter(Box<ops::scatter::Scatter>),
+    /// Elements written by index along an axis, one for each.
+    ScatterAlong(ops::scatter::ScatterAlong),
+    /// A slice written.
+    SliceUpdate(Box<ops::slice_update::SliceUpdate>),
+    /// Rows written where a mask is true.
+    MaskedScatter(ops::mask::MaskedScatter),
+    /// Rows read where a mask is true.
+    MaskedGather(ops::mask::MaskedGather),
+    /// Evenly spaced numbers.
+    Arange(ops::arange::Arange),
     /// Softmax over the last axis.
     Softmax(ops::softmax::Softmax),
+    /// Logarithm of the sum of exponentials over the last axis.
+    LogSumExp(ops::softmax::LogSumExp),
     /// Root-mean-square norm over the last axis.
     RmsNorm(ops::norm::RmsNorm),
+    /// Layer norm over the last axis.
+    LayerNorm(ops::norm::LayerNorm),
     /// `silu(gate) * up`.
     Swiglu(ops::swiglu::Swiglu),
     /// Rotary position embedding.
@@ -113,6 +141,8 @@ families! {
     CacheAppend(ops::cache::CacheAppend),
     /// Attention of ragged rows over caches.
     Attention(ops::attention::Attention),
+    /// Attention of a batch of queries over keys and values of one length.
+    ScaledDotProduct(ops::scaled_dot_product::ScaledDotProduct),
     /// Depthwise causal convolution of ragged rows.
     CausalConv(ops::recurrent::CausalConv),
     /// Gated delta rule of ragged rows.

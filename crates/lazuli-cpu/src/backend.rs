@@ -169,7 +169,7 @@ struct CpuPlan {
 
 impl Executable for CpuPlan {
     fn enqueue(&self, bindings: Bindings) -> Result<Event> {
-        let memory = Memory::of(&bindings)?;
+        let memory = Memory::of(&self.plan, &bindings)?;
         for (step, run) in self.plan.steps.iter().zip(&self.kernels) {
             let mut inputs: SmallVec<[Operand<'_>; 4]> = SmallVec::new();
             for &id in &step.inputs {
@@ -198,26 +198,26 @@ impl Executable for CpuPlan {
     }
 }
 
-/// Where the memory of a run starts: each binding's address and first element.
+/// Where the memory of a run starts: the address of each binding's first element.
 struct Memory {
-    inputs: SmallVec<[(*mut u8, usize); 4]>,
-    outputs: SmallVec<[(*mut u8, usize); 2]>,
+    inputs: SmallVec<[*mut u8; 4]>,
+    outputs: SmallVec<[*mut u8; 2]>,
     workspace: *mut u8,
 }
 
 impl Memory {
     /// The addresses of bindings that are complete.
-    fn of(bindings: &Bindings) -> Result<Memory> {
+    fn of(plan: &Plan, bindings: &Bindings) -> Result<Memory> {
         let mut memory = Memory {
             inputs: SmallVec::new(),
             outputs: SmallVec::new(),
             workspace: std::ptr::null_mut(),
         };
-        for binding in &bindings.inputs {
-            memory.inputs.push(start(binding)?);
+        for (binding, spec) in bindings.inputs.iter().zip(&plan.inputs) {
+            memory.inputs.push(start(binding, spec)?);
         }
-        for binding in &bindings.outputs {
-            memory.outputs.push(start(binding)?);
+        for (binding, spec) in bindings.outputs.iter().zip(&plan.outputs) {
+            memory.outputs.push(start(binding, spec)?);
         }
         if let Some(workspace) = &bindings.workspace {
             memory.workspace = workspace.host().ok_or_else(no_memory)?.as_ptr();
@@ -226,23 +226,24 @@ impl Memory {
     }
 
     /// First element and layout of a value. A view of a strided input counts from the input's own
-    /// first element.
+    /// first element, and may have elements of another size.
     fn locate<'a>(&self, value: &'a Value) -> (*mut u8, &'a Spec) {
-        let size = value.spec.dtype.size();
-        let of = |(at, first): (*mut u8, usize)| at.wrapping_add((first + value.offset) * size);
-        let start = match value.place {
-            Place::Input(i) => of(self.inputs[i]),
-            Place::Output(i) => of(self.outputs[i]),
-            Place::Workspace(byte) => of((self.workspace.wrapping_add(byte), 0)),
+        let memory = match value.place {
+            Place::Input(i) => self.inputs[i],
+            Place::Output(i) => self.outputs[i],
+            Place::Workspace(byte) => self.workspace.wrapping_add(byte),
         };
+        let start = memory.wrapping_add(value.offset * value.spec.dtype.size());
         (start, &value.spec)
     }
 }
 
-fn start(binding: &Binding) -> Result<(*mut u8, usize)> {
+fn start(binding: &Binding, spec: &Spec) -> Result<*mut u8> {
     binding.after.wait()?;
     let memory = binding.memory.host().ok_or_else(no_memory)?;
-    Ok((memory.as_ptr(), binding.offset))
+    Ok(memory
+        .as_ptr()
+        .wrapping_add(binding.offset * spec.dtype.size()))
 }
 
 fn no_memory() -> Error {

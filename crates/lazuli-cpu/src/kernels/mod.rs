@@ -1,6 +1,7 @@
 //! Kernels over plain slices: no graph, no arrays, one file per family and path.
 
 pub mod attention;
+pub mod combine;
 pub mod conv;
 pub mod copy;
 pub mod elementwise;
@@ -11,7 +12,9 @@ pub mod matmul;
 pub mod quant;
 pub mod reduce;
 pub mod rows;
+pub mod scan;
 pub mod seq;
+pub mod sort;
 #[cfg(test)]
 pub(crate) mod test_random;
 

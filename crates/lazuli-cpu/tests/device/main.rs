@@ -2,12 +2,23 @@
 //! device over one of them.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
+mod accuracy;
+mod arithmetic;
 mod common;
 mod elementwise;
 mod fake;
+mod fast;
+mod fixture;
 mod functions;
 mod fused;
 mod graph;
+mod index;
 mod movement;
+mod print;
+mod ragged;
 mod reduce;
+mod scan;
+mod shaping;
+mod sort;
+mod statistics;
 mod transforms;

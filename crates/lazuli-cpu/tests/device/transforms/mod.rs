@@ -7,6 +7,11 @@ use lazuli_core::{Array, Dtype};
 use super::common::*;
 
 mod base;
+mod elementwise;
+mod fast;
+mod index;
+mod reduce;
+mod shape;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -19,18 +24,20 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions()];
+    let parts = [
+        base::functions(),
+        fast::functions(),
+        reduce::functions(),
+        elementwise::functions(),
+        index::functions(),
+        shape::functions(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
 /// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
 fn single_precision_functions() -> Vec<Case> {
-    vec![
-        (
-            "take",
-            Box::new(|x| x[0].take(&Array::from_slice(&[2i32, 0, -1, 2], [4])?, 0)),
-            vec![vec![3, 4]],
-        ),
+    let mut cases: Vec<Case> = vec![
         (
             "matmul",
             Box::new(|x| x[0].matmul(&x[1])?.tanh()),
@@ -46,7 +53,9 @@ fn single_precision_functions() -> Vec<Case> {
             Box::new(|x| x[0].swiglu(&x[1])),
             vec![vec![3, 4], vec![3, 4]],
         ),
-    ]
+    ];
+    cases.extend(fast::single_precision_functions());
+    cases
 }
 
 fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {
@@ -109,8 +118,7 @@ fn check(rng: &mut Rng, (name, f, shapes): &Case, dtype: Dtype, h: f64, toleranc
     let axes = vec![Some(0); shapes.len()];
     let loss = |x: &[Array]| {
         let y = f(x)?;
-        let axes: Vec<isize> = (0..y.rank() as isize).collect();
-        y.square()?.sum(&axes, false)
+        y.square()?.sum(.., false)
     };
     let together = vmap(|x| f(x).map(|y| vec![y]), &stacked, &axes).unwrap();
     let gradients = vmap(|x| grad(loss, x), &stacked, &axes).unwrap();
@@ -138,8 +146,7 @@ fn check(rng: &mut Rng, (name, f, shapes): &Case, dtype: Dtype, h: f64, toleranc
         let gradients = grad(loss, x)?;
         let mut sum = Array::scalar_of(0.0, dtype);
         for (g, d) in gradients.iter().zip(&direction) {
-            let axes: Vec<isize> = (0..g.rank() as isize).collect();
-            sum = sum.add(&g.multiply(d)?.sum(&axes, false)?)?;
+            sum = sum.add(&g.multiply(d)?.sum(.., false)?)?;
         }
         Ok(sum)
     };

@@ -28,6 +28,7 @@ mod hash;
 pub mod host;
 pub mod index;
 pub mod layout;
+pub mod linalg;
 mod lowered;
 pub mod memory;
 mod node;

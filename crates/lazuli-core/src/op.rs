@@ -161,6 +161,8 @@ families! {
     Combine(ops::experts::Combine),
     /// Fourier transforms.
     Fft(Box<ops::fft::Fft>),
+    /// Decompositions and solutions of matrices.
+    Linalg(ops::linalg::Linalg),
     /// Random bits of keys.
     RandomBits(Box<ops::random::RandomBits>),
     /// An operation of somebody else's.

@@ -79,8 +79,10 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::SegmentedMatmul(_) => families::gather_mm::segmented_kernel(inputs),
         #[cfg(feature = "numeric")]
         Op::Fft(_) => families::fft::kernel(),
+        #[cfg(feature = "numeric")]
+        Op::Linalg(_) => families::linalg::kernel(inputs),
         #[cfg(not(feature = "numeric"))]
-        Op::Fft(_) => Some(without_numeric),
+        Op::Fft(_) | Op::Linalg(_) => Some(without_numeric),
         Op::RandomBits(_) => families::random::kernel(),
         Op::Combine(_) => families::experts::combine_kernel(inputs),
         _ => None,

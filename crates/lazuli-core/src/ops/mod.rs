@@ -17,6 +17,7 @@ pub mod fft;
 pub mod gather;
 pub mod gather_mm;
 mod hadamard;
+pub mod linalg;
 mod linear;
 pub mod mask;
 pub mod matmul;

@@ -16,6 +16,8 @@ pub(crate) mod fft;
 pub(crate) mod gather;
 pub(crate) mod gather_mm;
 mod indices;
+#[cfg(feature = "numeric")]
+pub(crate) mod linalg;
 pub(crate) mod mask;
 pub(crate) mod matmul;
 pub(crate) mod norm;

@@ -16,6 +16,7 @@ mod fused;
 mod golden;
 mod graph;
 mod index;
+mod linalg;
 mod linear;
 mod movement;
 mod print;

@@ -207,6 +207,32 @@ fn choices_are_the_references() {
 }
 
 #[test]
+fn joint_distributions_are_the_references() {
+    let (golden, key) = (goldens(), the_key());
+    let key = Some(&key);
+    on_each(|_| {
+        let near = |name: &str, x: lazuli_core::Result<Array>| {
+            golden.get(name).near_absolute(&x.unwrap(), 1e-5);
+        };
+        let covariance = golden.get("covariance").array();
+        let mean = floats(&[1.0, -2.0, 0.5]);
+        let x = multivariate_normal(&mean, &covariance, None, Dtype::F32, key);
+        near("joint", x);
+        let shape = Shape::from([5, 2]);
+        let means = golden.get("means").array();
+        let x = multivariate_normal(&means, &covariance, Some(&shape), Dtype::F32, key);
+        near("joint.shape", x);
+        let half = multivariate_normal(&mean, &covariance, None, Dtype::F16, key);
+        assert!(half.is_err());
+        let wide = multivariate_normal(&floats(&[1.0]), &covariance, None, Dtype::F32, key);
+        let says = "multivariate_normal: a mean of shape [1] and a covariance of [3, 3] are not [.., n] and [.., n, n]";
+        assert_eq!(wide.unwrap_err().to_string(), says);
+        let none = Shape::from([3]);
+        assert!(multivariate_normal(&means, &covariance, Some(&none), Dtype::F32, key).is_err());
+    });
+}
+
+#[test]
 fn a_batch_of_keys_gives_the_bits_of_each() {
     on_each(|_| {
         let keys = split(&the_key(), 6).unwrap();

@@ -76,3 +76,91 @@ fn write<T: Copy>(from: MatRef<'_, T>, to: &mut [T]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `[n, n]` numbers without structure.
+    fn some(n: usize) -> Vec<f64> {
+        (0..n * n)
+            .map(|k| ((k * 37 + 11) % 29) as f64 - 14.0)
+            .collect()
+    }
+
+    #[test]
+    fn exchanges_are_those_of_the_largest_pivots() {
+        let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0];
+        let (mut factors, mut pivots, mut rows) = ([0.0; 9], [0; 3], [0; 3]);
+        let out = Lu {
+            factors: &mut factors,
+            pivots: &mut pivots,
+            rows: &mut rows,
+        };
+        lu(&a, 3, 3, out);
+        // LAPACK's, counted from zero.
+        assert_eq!((pivots, rows), ([2, 2, 2], [1, 2, 0]));
+        assert!((factors[8] + 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn determinants_have_sign_magnitude_and_limits() {
+        let (sign, log, whole) = determinant(&[0.0, 2.0, 3.0, 4.0], 2);
+        assert_eq!((sign, whole), (-1.0, -6.0));
+        assert!((log - 6f64.ln()).abs() < 1e-12);
+        assert_eq!(
+            determinant(&[1.0, 2.0, 2.0, 4.0], 2),
+            (0.0, f64::NEG_INFINITY, 0.0)
+        );
+        assert_eq!(determinant(&[], 0), (1.0, 0.0, 1.0));
+    }
+
+    #[test]
+    fn what_has_no_result_says_why() {
+        let mut b = [1.0, 1.0];
+        let singular = [1.0, 2.0, 2.0, 4.0];
+        assert_eq!(solve(&singular, 2, &mut b, 1), Err(Failure::Singular));
+        let zero = [0.0, 2.0, 2.0, 4.0];
+        assert_eq!(
+            solve_triangular(&zero, 2, true, &mut b, 1),
+            Err(Failure::Singular)
+        );
+        assert_eq!(cholesky(&zero, 2, &mut [0.0; 4]), Err(Failure::Indefinite));
+        let mut values = [0.0; 2];
+        let broken = [f64::NAN; 4];
+        assert_eq!(
+            svd(&broken, 2, 2, &mut values, None),
+            Err(Failure::NotFinite)
+        );
+        assert_eq!(eigh(&broken, 2, &mut values, None), Ok(()));
+        assert!(values.iter().all(|x| x.is_nan()));
+    }
+
+    #[test]
+    fn eigenvectors_of_a_rotation_are_complex() {
+        let turn = [0.0, -1.0, 1.0, 0.0];
+        let (mut values, mut vectors) = ([Complex64::default(); 2], [Complex64::default(); 4]);
+        eig(&turn, 2, &mut values, Some(&mut vectors)).unwrap_or_else(|e| panic!("{e}"));
+        for (k, value) in values.iter().enumerate() {
+            assert!((value.re.abs() < 1e-12) && ((value.im.abs() - 1.0).abs() < 1e-12));
+            // a v = λ v, and v has length one.
+            let (x, y) = (vectors[k], vectors[2 + k]);
+            assert!((-y - value * x).norm() < 1e-12 && (x - value * y).norm() < 1e-12);
+            assert!((x.norm_sqr() + y.norm_sqr() - 1.0).abs() < 1e-12);
+        }
+    }
+
+    /// Large enough for the blocked algorithms.
+    #[test]
+    fn a_large_system_is_solved() {
+        let n = 150;
+        let mut a = some(n);
+        (0..n).for_each(|i| a[i * n + i] += 400.0);
+        let x: Vec<f64> = (0..n).map(|i| i as f64 / 50.0 - 1.0).collect();
+        let mut b: Vec<f64> = (a.chunks(n))
+            .map(|row| row.iter().zip(&x).map(|(a, x)| a * x).sum())
+            .collect();
+        assert_eq!(solve(&a, n, &mut b, 1), Ok(()));
+        assert!(b.iter().zip(&x).all(|(b, x)| (b - x).abs() < 1e-10));
+    }
+}

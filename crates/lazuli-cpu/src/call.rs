@@ -41,6 +41,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::Binary(op) => families::binary::kernel(*op, inputs),
         Op::Select(_) => families::select::kernel(inputs),
         Op::Cast(op) => families::cast::kernel(op.0, inputs),
+        Op::Fp8(_) => families::fp8::kernel(inputs, outputs),
         Op::Concat(_) => families::concat::kernel(),
         Op::Take(_) => families::take::kernel(),
         // The fused and ragged operations take row-major operands of the dtypes that core allows.
@@ -53,7 +54,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::ArgReduce(_) => families::reduce::arg_kernel(inputs),
         Op::Softmax(_) => families::softmax::kernel(inputs),
         Op::Quantize(_) => families::quantized::quantize_kernel(inputs),
-        Op::Dequantize(_) => families::quantized::dequantize_kernel(outputs),
+        Op::Dequantize(_) => families::quantized::dequantize_kernel(inputs, outputs),
         Op::QuantizedMatmul(_) => families::quantized::matmul_kernel(inputs),
         Op::CacheAppend(_) => families::cache::kernel(inputs),
         Op::Attention(_) => families::attention::kernel(inputs),

@@ -10,6 +10,7 @@ pub(crate) mod conv;
 pub(crate) mod copy;
 mod elementwise;
 pub(crate) mod experts;
+pub(crate) mod fp8;
 pub(crate) mod gather_mm;
 pub(crate) mod matmul;
 pub(crate) mod norm;

@@ -10,6 +10,7 @@ mod fused;
 mod graph;
 mod linear;
 mod movement;
+mod quantized;
 mod ragged;
 mod reduce;
 mod transforms;

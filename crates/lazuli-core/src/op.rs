@@ -73,6 +73,8 @@ macro_rules! families {
 families! {
     /// Another layout of the same elements.
     View(Box<ops::view::View>),
+    /// Operands as results, seen differently by transforms or the scheduler.
+    PassThrough(Box<ops::pass_through::PassThrough>),
     /// The same elements in row-major order.
     Copy(ops::copy::Copy),
     /// Elementwise, one operand.
@@ -86,7 +88,15 @@ families! {
     /// Reduction over axes.
     Reduce(ops::reduce::Reduce),
     /// Position of an extreme along an axis.
-    ArgReduce(ops::reduce::ArgReduce),
+    ArgReduce(ops::arg_reduce::ArgReduce),
+    /// Every prefix of an axis reduced.
+    Scan(ops::scan::Scan),
+    /// `h[k] = a[k] h[k - 1] + b[k]` along an axis.
+    Recurrence(ops::recurrence::Recurrence),
+    /// Order along the last axis.
+    Sort(ops::sort::Sort),
+    /// Places of values in a sorted sequence.
+    SearchSorted(ops::search::SearchSorted),
     /// Matrix product over the last two axes.
     Matmul(ops::matmul::Matmul),
     /// Convolution over spatial axes.
@@ -95,10 +105,30 @@ families! {
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.
     Take(ops::take::Take),
+    /// Windows picked by index along several axes.
+    Gather(Box<ops::gather::Gather>),
+    /// Elements picked by index along an axis, one for each.
+    TakeAlong(ops::gather::TakeAlong),
+    /// Windows written by index.
+    Scatter(Box<ops::scatter::Scatter>),
+    /// Elements written by index along an axis, one for each.
+    ScatterAlong(ops::scatter::ScatterAlong),
+    /// A slice written.
+    SliceUpdate(Box<ops::slice_update::SliceUpdate>),
+    /// Rows written where a mask is true.
+    MaskedScatter(ops::mask::MaskedScatter),
+    /// Rows read where a mask is true.
+    MaskedGather(ops::mask::MaskedGather),
+    /// Evenly spaced numbers.
+    Arange(ops::arange::Arange),
     /// Softmax over the last axis.
     Softmax(ops::softmax::Softmax),
+    /// Logarithm of the sum of exponentials over the last axis.
+    LogSumExp(ops::softmax::LogSumExp),
     /// Root-mean-square norm over the last axis.
     RmsNorm(ops::norm::RmsNorm),
+    /// Layer norm over the last axis.
+    LayerNorm(ops::norm::LayerNorm),
     /// `silu(gate) * up`.
     Swiglu(ops::swiglu::Swiglu),
     /// Rotary position embedding.
@@ -117,6 +147,8 @@ families! {
     CacheAppend(ops::cache::CacheAppend),
     /// Attention of ragged rows over caches.
     Attention(ops::attention::Attention),
+    /// Attention of a batch of queries over keys and values of one length.
+    ScaledDotProduct(ops::scaled_dot_product::ScaledDotProduct),
     /// Depthwise causal convolution of ragged rows.
     CausalConv(ops::recurrent::CausalConv),
     /// Gated delta rule of ragged rows.
@@ -131,6 +163,10 @@ families! {
     SegmentedMatmul(ops::gather_mm::SegmentedMatmul),
     /// Weighted sum of expert outputs.
     Combine(ops::experts::Combine),
+    /// Fourier transforms.
+    Fft(Box<ops::fft::Fft>),
+    /// Random bits of keys.
+    RandomBits(Box<ops::random::RandomBits>),
     /// An operation of somebody else's.
     Custom(Custom),
 }

@@ -150,10 +150,10 @@ impl Conv {
         (order[0], order[axes + 2]) = (axes + 2, 0);
         let turned = split.permute(&order)?;
         let turned = turned.reshape(spread_to(&turned, axes, self.groups * n))?;
-        let by = g.move_axis(0, -1)?.move_axis(-2, 0)?;
+        let by = g.moveaxis(0, -1)?.moveaxis(-2, 0)?;
         let back = conv.of(&turned, &by)?;
         // [inner, kernel.., o] to [o, kernel.., inner].
-        let back = back.move_axis(-1, 0)?.move_axis(1, -1)?;
+        let back = back.moveaxis(-1, 0)?.moveaxis(1, -1)?;
         match self.flip {
             true => reversed(&back, axes),
             false => Ok(back),
@@ -305,7 +305,7 @@ impl Family for Conv {
         };
         // [size, n, .., c] to [n, .., size * c].
         let last = x.rank() - 1;
-        let side = x.move_axis(0, last as isize - 1)?;
+        let side = x.moveaxis(0, last as isize - 1)?;
         let mut shape = side.shape().without(last);
         shape.dims_mut()[last - 1] = size * x.dim(last);
         let conv = Conv {

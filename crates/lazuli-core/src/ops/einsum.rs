@@ -209,8 +209,8 @@ impl Term {
     /// Repeated labels made one: the diagonal.
     fn diagonal(mut self) -> Result<Term> {
         while let Some((first, second)) = repeated(&self.labels) {
-            let x = self.array.move_axis(first as isize, -1)?;
-            let x = x.move_axis(second as isize - 1, -1)?;
+            let x = self.array.moveaxis(first as isize, -1)?;
+            let x = x.moveaxis(second as isize - 1, -1)?;
             let (rank, n) = (x.rank(), x.dim(x.rank() - 1));
             let mut shape: Shape = x.shape().without(rank - 1);
             shape.dims_mut()[rank - 2] = n * n;

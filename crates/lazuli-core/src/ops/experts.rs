@@ -43,7 +43,7 @@ impl Family for Route {
 
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
-            let p = inputs[0].astype(Dtype::F32)?.softmax()?;
+            let p = inputs[0].astype(Dtype::F32)?.softmax(-1)?;
             let experts = ragged::iota(p.dim(1))?.astype(Dtype::U32)?;
             // Below every weight.
             let taken = Array::scalar(-1.0f32);

@@ -2,7 +2,9 @@
 //! counts meanwhile.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
-use lazuli_core::ops::reduce::ArgReduce;
+mod checkpoint;
+
+use lazuli_core::ops::arg_reduce::ArgReduce;
 use lazuli_core::{Array, Dtype, memory, plan, with_device};
 use lazuli_cpu::{Isa, Options, register};
 
@@ -13,11 +15,14 @@ fn memory_is_donated_and_kernels_are_used() {
             let device = register(Options { isa, threads }).unwrap();
             with_device(device, || {
                 a_chain_of_additions_allocates_at_most_two_buffers();
+                operators_in_place_reuse_memory();
                 what_somebody_can_see_is_not_written();
+                writes_to_an_array_that_was_given_up_take_no_memory();
                 base_operations_have_kernels();
             });
         }
     }
+    checkpoint::keeps_little_and_changes_no_bit();
 }
 
 fn a_chain_of_additions_allocates_at_most_two_buffers() {
@@ -33,6 +38,21 @@ fn a_chain_of_additions_allocates_at_most_two_buffers() {
     assert_eq!(x.to_vec::<f32>().unwrap(), [1000.0; 1000]);
 }
 
+fn operators_in_place_reuse_memory() {
+    let mut x = Array::from_slice(&[1.0f32; 3000], [3000]).unwrap();
+    // Scalars have memory of their own.
+    let (one, half) = (Array::scalar(1.0f32), Array::scalar(0.5f32));
+    let before = memory::allocations();
+    for _ in 0..50 {
+        x += &one;
+        x *= half.clone();
+    }
+    x.eval().unwrap();
+    let taken = memory::allocations() - before;
+    assert!(taken <= 2, "{taken} buffers for operators in place");
+    assert_eq!(x.to_vec::<f32>().unwrap(), [1.0; 3000]);
+}
+
 fn what_somebody_can_see_is_not_written() {
     let x = Array::from_slice(&[1.0f32; 100], [100]).unwrap();
     let view = x.narrow(0, 0, 50).unwrap();
@@ -45,6 +65,36 @@ fn what_somebody_can_see_is_not_written() {
     drop(x);
     z.eval().unwrap();
     assert_eq!(view.to_vec::<f32>().unwrap(), [1.0; 50]);
+}
+
+fn writes_to_an_array_that_was_given_up_take_no_memory() {
+    let row = Array::from(vec![1.0f32; 64]);
+    let at = Array::from([3i64, 5]);
+    let along = Array::full([1, 64], 2.0, Dtype::I32)
+        .unwrap()
+        .copy()
+        .unwrap();
+    let updates = Array::full([2, 64], 1.0, Dtype::F32)
+        .unwrap()
+        .copy()
+        .unwrap();
+    let mut x = Array::zeros([64, 64], Dtype::F32).unwrap();
+    for array in [&x, &along, &updates] {
+        array.eval().unwrap();
+    }
+    let before = memory::allocations();
+    for _ in 0..3 {
+        x = x.set((1, ..), &row).unwrap();
+        x = x.at(&at).add(&updates).unwrap();
+        x = x
+            .put_along_axis(&along, &row.reshape([1, 64]).unwrap(), 0)
+            .unwrap();
+        x.eval().unwrap();
+    }
+    let taken = memory::allocations() - before;
+    assert_eq!(taken, 0, "buffers for writes in place");
+    let sum = x.sum(&[0, 1], false).unwrap().item::<f32>().unwrap();
+    assert_eq!(sum, 64.0 * (1.0 + 2.0 * 3.0 + 1.0));
 }
 
 fn base_operations_have_kernels() {
@@ -71,7 +121,10 @@ fn base_operations_have_kernels() {
             Array::from_op(least, &[&x]),
             Array::concatenate(&[x.clone(), x.clone()], 1),
             t.take(&i, 1),
-            t.softmax(),
+            t.at((.., &i)).add(1.0),
+            t.get((&i, &i)),
+            t.set((.., 1..3), 0.5),
+            t.softmax(-1),
             t.copy(),
             t.matmul(&x),
             x.gather_matmul(&ids, &x.reshape([2, 2, 33]).unwrap()),

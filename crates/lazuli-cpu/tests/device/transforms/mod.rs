@@ -1,13 +1,20 @@
 //! Derivatives against central differences in `f64`, transforms against one another.
 
 use lazuli_core::error::Result;
-use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
+use lazuli_core::transforms::{grad, jvp, vjp, vmap};
+use lazuli_core::{Array, Dtype};
 
 use super::common::*;
 
 mod base;
 mod conv;
+mod elementwise;
+mod fast;
+mod fft;
+mod index;
 mod linear;
+mod reduce;
+mod shape;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -20,16 +27,29 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), conv::functions(), linear::functions()];
+    let parts = [
+        base::functions(),
+        fast::functions(),
+        reduce::functions(),
+        elementwise::functions(),
+        index::functions(),
+        shape::functions(),
+        conv::functions(),
+        linear::functions(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
 /// Those of operations whose kernels in `f32` are others than in `f64`.
 fn single_precision_functions() -> Vec<Case> {
-    [conv::functions(), linear::functions()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let parts = [
+        base::single_precision_functions(),
+        fast::single_precision_functions(),
+        conv::functions(),
+        linear::functions(),
+        fft::functions(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {

@@ -14,6 +14,7 @@ pub mod mask;
 pub mod matmul;
 pub mod norm;
 pub mod quantized;
+mod ragged;
 pub mod recurrent;
 pub mod reduce;
 pub mod rope;

@@ -3,6 +3,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use crate::array::Array;
+use crate::axes::Axes;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
@@ -27,6 +28,20 @@ pub struct Reduce {
     pub axes: SmallVec<[u8; 8]>,
 }
 
+impl Reduce {
+    /// The dtype of the result for elements of `dtype`.
+    fn result(&self, dtype: Dtype) -> Result<Dtype> {
+        match (self.kind, dtype) {
+            (Kind::Sum | Kind::Prod, Dtype::Bool | Dtype::I8 | Dtype::I16) => Ok(Dtype::I32),
+            (Kind::Sum | Kind::Prod, Dtype::U8 | Dtype::U16) => Ok(Dtype::U32),
+            (Kind::Prod | Kind::Max | Kind::Min, Dtype::C64) => {
+                Err(Error::dtype(self.name(), "does not take complex64"))
+            }
+            (_, dtype) => Ok(dtype),
+        }
+    }
+}
+
 impl Family for Reduce {
     fn name(&self) -> &'static str {
         match self.kind {
@@ -49,14 +64,7 @@ impl Family for Reduce {
             }
             shape.dims_mut()[axis] = 1;
         }
-        let dtype = match (self.kind, inputs[0].dtype()) {
-            (Kind::Sum | Kind::Prod, Dtype::Bool | Dtype::I8 | Dtype::I16) => Dtype::I32,
-            (Kind::Sum | Kind::Prod, Dtype::U8 | Dtype::U16) => Dtype::U32,
-            (Kind::Prod | Kind::Max | Kind::Min, Dtype::C64) => {
-                return Err(Error::dtype(self.name(), "does not take complex64"));
-            }
-            (_, dtype) => dtype,
-        };
+        let dtype = self.result(inputs[0].dtype())?;
         Ok(smallvec![(shape, dtype)])
     }
 
@@ -70,7 +78,7 @@ impl Family for Reduce {
             // Ties share the cotangent.
             Kind::Max | Kind::Min => {
                 let hit = x[0].equal(&y[0])?.astype(x[0].dtype())?;
-                let axes: Vec<isize> = self.axes.iter().map(|&a| a as isize).collect();
+                let axes: Vec<usize> = self.axes.iter().map(|&a| a as usize).collect();
                 hit.divide(&hit.sum(&axes, true)?)?.multiply(&g[0])?
             }
         })])
@@ -80,7 +88,7 @@ impl Family for Reduce {
         let Some(t) = &tangents[0] else {
             return Ok(vec![None]);
         };
-        let axes: Vec<isize> = self.axes.iter().map(|&a| a as isize).collect();
+        let axes: Vec<usize> = self.axes.iter().map(|&a| a as usize).collect();
         let y = Array::from_op(self.clone(), &[&x[0]])?;
         Ok(vec![Some(match self.kind {
             Kind::Sum => t.sum(&axes, true)?,
@@ -156,91 +164,108 @@ impl Family for ArgReduce {
 }
 
 impl Array {
-    fn reduce(&self, kind: Kind, axes: &[isize], keep: bool) -> Result<Array> {
+    fn reduce(&self, kind: Kind, axes: Axes, keep: bool) -> Result<Array> {
         self.check()?;
         let rank = self.rank();
-        let mut at: SmallVec<[u8; 8]> = axes
-            .iter()
-            .map(|&a| self.shape().axis("reduce", a).map(|a| a as u8))
-            .collect::<Result<_>>()?;
-        at.sort_unstable();
-        at.dedup();
+        let mut op = Reduce {
+            kind,
+            axes: SmallVec::new(),
+        };
+        let at = axes.resolve(op.name(), rank)?;
         if at.is_empty() {
-            return Ok(self.clone());
+            return self.astype(op.result(self.dtype())?);
         }
-        let out = Array::from_op(
-            Reduce {
-                kind,
-                axes: at.clone(),
-            },
-            &[self],
-        )?;
+        op.axes = at.iter().map(|&a| a as u8).collect();
+        let out = Array::from_op(op, &[self])?;
         if keep {
             return Ok(out);
         }
-        let kept = (0..rank).filter(|&a| !at.contains(&(a as u8)));
+        let kept = (0..rank).filter(|a| !at.contains(a));
         out.reshape(kept.map(|a| self.dim(a)).collect::<crate::Shape>())
     }
 
-    /// Sum over `axes`; with `keep` they stay with length 1. No axes: the array itself.
+    /// Sum over `axes`; with `keep` they stay with length 1. Small integers and truth values are
+    /// summed as `int32` or `uint32`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
-    pub fn sum(&self, axes: &[isize], keep: bool) -> Result<Array> {
-        self.reduce(Kind::Sum, axes, keep)
+    /// [`Error::Shape`] when there is no such axis or one is named twice.
+    pub fn sum(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
+        self.reduce(Kind::Sum, axes.into(), keep)
     }
 
     /// Product over `axes`.
     ///
     /// # Errors
     /// As [`Array::sum`].
-    pub fn prod(&self, axes: &[isize], keep: bool) -> Result<Array> {
-        self.reduce(Kind::Prod, axes, keep)
+    pub fn prod(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
+        self.reduce(Kind::Prod, axes.into(), keep)
     }
 
     /// Largest element over `axes`; NaN if there is one.
     ///
     /// # Errors
     /// As [`Array::sum`], and when an axis has no elements.
-    pub fn max(&self, axes: &[isize], keep: bool) -> Result<Array> {
-        self.reduce(Kind::Max, axes, keep)
+    pub fn max(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
+        self.reduce(Kind::Max, axes.into(), keep)
     }
 
     /// Smallest element over `axes`; NaN if there is one.
     ///
     /// # Errors
     /// As [`Array::max`].
-    pub fn min(&self, axes: &[isize], keep: bool) -> Result<Array> {
-        self.reduce(Kind::Min, axes, keep)
+    pub fn min(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
+        self.reduce(Kind::Min, axes.into(), keep)
     }
 
     /// Mean over `axes`; integers become `float32`.
     ///
     /// # Errors
     /// As [`Array::sum`].
-    pub fn mean(&self, axes: &[isize], keep: bool) -> Result<Array> {
+    pub fn mean(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
         let x = self.astype(self.dtype().at_least_float())?;
         let sum = x.sum(axes, keep)?;
         let count = x.elements() as f64 / (sum.elements().max(1)) as f64;
         sum.multiply(&Array::scalar_of(1.0 / count, x.dtype()))
     }
 
-    /// Position of the first largest element along `axis`, `uint32`.
+    /// Position of the first largest element along one axis, or of the flattened array for `..`,
+    /// `uint32`; NaN is the largest. With `keep` all searched axes stay with length 1.
     ///
     /// # Errors
     /// [`Error::Shape`] when there is no such axis or it has no elements.
-    pub fn argmax(&self, axis: isize, keep: bool) -> Result<Array> {
+    pub fn argmax(&self, axis: impl Into<Axes>, keep: bool) -> Result<Array> {
+        self.arg_reduce(true, axis.into(), keep)
+    }
+
+    /// Position of the first smallest element along one axis, or of the flattened array for `..`,
+    /// `uint32`; NaN is the smallest. With `keep` all searched axes stay with length 1.
+    ///
+    /// # Errors
+    /// As [`Array::argmax`].
+    pub fn argmin(&self, axis: impl Into<Axes>, keep: bool) -> Result<Array> {
+        self.arg_reduce(false, axis.into(), keep)
+    }
+
+    fn arg_reduce(&self, max: bool, axis: Axes, keep: bool) -> Result<Array> {
         self.check()?;
-        let axis = self.shape().axis("argmax", axis)?;
-        let op = ArgReduce {
-            max: true,
+        let op = |axis: usize| ArgReduce {
+            max,
             axis: axis as u8,
         };
-        let out = Array::from_op(op, &[self])?;
-        if keep {
-            Ok(out)
-        } else {
-            out.reshape(self.shape().without(axis))
-        }
+        let (out, to) = match axis.one(op(0).name(), self.rank())? {
+            Some(axis) => {
+                let out = Array::from_op(op(axis), &[self])?;
+                (out, self.shape().without(axis))
+            }
+            None => {
+                let flat = self.reshape([self.elements()])?;
+                let out = Array::from_op(op(0), &[&flat])?;
+                if keep {
+                    return out.reshape(vec![1; self.rank()]);
+                }
+                (out, crate::Shape::default())
+            }
+        };
+        if keep { Ok(out) } else { out.reshape(to) }
     }
 }

@@ -29,15 +29,15 @@ impl Family for Softmax {
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
             let x = inputs[0].astype(inputs[0].dtype().accumulator())?;
-            let e = x.subtract(&x.max(&[-1], true)?)?.exp()?;
-            let y = e.divide(&e.sum(&[-1], true)?)?;
+            let e = x.subtract(&x.max(-1, true)?)?.exp()?;
+            let y = e.divide(&e.sum(-1, true)?)?;
             Ok(vec![y.astype(inputs[0].dtype())?])
         })())
     }
 
     fn vjp(&self, _: &[Array], y: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
         let gy = g[0].multiply(&y[0])?;
-        let mean = gy.sum(&[-1], true)?;
+        let mean = gy.sum(-1, true)?;
         Ok(vec![Some(gy.subtract(&y[0].multiply(&mean)?)?)])
     }
 }

@@ -74,7 +74,7 @@ fn writes_to_an_array_that_was_given_up_take_no_memory() {
     }
     let taken = memory::allocations() - before;
     assert_eq!(taken, 0, "buffers for writes in place");
-    let sum = x.sum(&[0, 1], false).unwrap().item::<f32>().unwrap();
+    let sum = x.sum([0, 1], false).unwrap().item::<f32>().unwrap();
     assert_eq!(sum, 64.0 * (1.0 + 2.0 * 3.0 + 1.0));
 }
 
@@ -95,8 +95,8 @@ fn base_operations_have_kernels() {
             x.less(&x),
             Array::select(&x.less(&x).unwrap(), &x, &x),
             x.astype(Dtype::I64),
-            t.sum(&[0], false),
-            t.max(&[1], false),
+            t.sum(0, false),
+            t.max(1, false),
             t.argmax(0, false),
             Array::from_op(least, &[&x]),
             Array::concatenate(&[x.clone(), x.clone()], 1),

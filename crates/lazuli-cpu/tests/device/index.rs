@@ -2,7 +2,7 @@
 
 use lazuli_core::index::{Ellipsis, Index, Item, NewAxis, slice, step};
 use lazuli_core::ops::scatter::Mode;
-use lazuli_core::{Array, Dtype, Error, array};
+use lazuli_core::{Array, Dtype, Error, array, grad};
 use proptest::prelude::{ProptestConfig, proptest};
 
 use super::common::*;
@@ -675,5 +675,52 @@ fn strides_and_bits_show_the_same_bytes() {
             [0, 0xc000]
         );
         assert!(halves.narrow(0, 0, 3).unwrap().view_as(Dtype::F32).is_err());
+    });
+}
+
+#[test]
+fn gradients_of_writes_hold_at_zeros_ties_and_repeats() {
+    let slopes = |f: fn(&Array, &Array) -> lazuli_core::Result<Array>, x: Array, v: Array| {
+        let both = grad(|a| f(&a[0], &a[1])?.sum(.., false), &[x, v]).unwrap();
+        both.iter()
+            .map(|g| g.to_vec::<f32>().unwrap())
+            .collect::<Vec<_>>()
+    };
+    on_each(|_| {
+        // 2 · 0 · 5: only the zero's own slope is not zero.
+        let g = slopes(
+            |x, v| x.at([0, 0]).multiply(v),
+            array![2.0, 3.0],
+            array![0.0, 5.0],
+        );
+        assert_eq!(g, [vec![0.0, 1.0], vec![10.0, 0.0]]);
+        let g = slopes(
+            |x, v| x.at([0, 0]).multiply(v),
+            array![0.0, 3.0],
+            array![4.0, 5.0],
+        );
+        assert_eq!(g, [vec![20.0, 1.0], vec![0.0, 0.0]]);
+        // Three that reach the maximum share.
+        let g = slopes(
+            |x, v| x.at([1, 1, 1]).maximum(v),
+            array![9.0, 2.0],
+            array![2.0, 1.0, 2.0],
+        );
+        let third = 1.0 / 3.0;
+        assert_eq!(g, [vec![1.0, third], vec![third, 0.0, third]]);
+        // The last writer alone; what it leaves of the array. A NaN does not spread.
+        let g = slopes(
+            |x, v| x.set([1, 0, 1], v),
+            array![f32::NAN, 2.0, 3.0],
+            array![4.0, 5.0, 6.0],
+        );
+        assert_eq!(g, [vec![0.0, 0.0, 1.0], vec![0.0, 1.0, 1.0]]);
+        // Values beyond those that a mask needs have none.
+        let g = slopes(
+            |x, v| x.set([true, false, true], v),
+            array![1.0, 2.0, 3.0],
+            array![4.0, 5.0, 6.0],
+        );
+        assert_eq!(g, [vec![0.0, 1.0, 0.0], vec![1.0, 1.0, 0.0]]);
     });
 }

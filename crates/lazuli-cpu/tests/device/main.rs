@@ -10,6 +10,7 @@ mod graph;
 mod index;
 mod movement;
 mod print;
+mod ragged;
 mod reduce;
 mod shaping;
 mod transforms;

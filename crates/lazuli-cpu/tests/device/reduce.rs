@@ -98,7 +98,7 @@ proptest! {
             .collect();
         let want = Host { shape: to, values };
         on_each(|device| {
-            let y = x.argmax(axis as isize, false).unwrap();
+            let y = x.argmax(axis, false).unwrap();
             assert_near(&y, &want, 0.0, &format!("{dtype} {shape:?} {axis} {device:?}"));
         });
     }
@@ -157,7 +157,7 @@ fn a_nan_wins_every_extreme() {
                 for shape in [[1, 100], [100, 1]] {
                     let x = x.reshape(shape).unwrap();
                     let axis = (shape[0] == 1) as isize;
-                    for y in [x.max(&[axis], false), x.min(&[axis], false)] {
+                    for y in [x.max(axis, false), x.min(axis, false)] {
                         assert!(
                             numbers_of(&y.unwrap())[0].is_nan(),
                             "{at} {dtype} {device:?}"
@@ -177,8 +177,8 @@ fn empty_sums_are_zero_and_empty_products_one() {
         for shape in [[0usize, 3], [3, 0]] {
             let x = Array::zeros(shape, Dtype::BF16).unwrap();
             let axis = (shape[1] == 0) as isize;
-            assert_eq!(numbers_of(&x.sum(&[axis], false).unwrap()), [0.0; 3]);
-            assert_eq!(numbers_of(&x.prod(&[axis], false).unwrap()), [1.0; 3]);
+            assert_eq!(numbers_of(&x.sum(axis, false).unwrap()), [0.0; 3]);
+            assert_eq!(numbers_of(&x.prod(axis, false).unwrap()), [1.0; 3]);
         }
     });
 }
@@ -194,12 +194,12 @@ fn a_row_is_reduced_alone() {
         let noise = more.divide(&Array::scalar(0.0f32)).unwrap();
         for &device in cpus() {
             with_device(device, || {
-                let all = rows.sum(&[1], false).unwrap().to_bytes().unwrap();
+                let all = rows.sum(1, false).unwrap().to_bytes().unwrap();
                 let soft = rows.softmax().unwrap().to_bytes().unwrap();
                 for r in 0..9 {
                     let row = rows.narrow(0, r, r + 1).unwrap();
                     assert_eq!(
-                        row.sum(&[1], false).unwrap().to_bytes().unwrap(),
+                        row.sum(1, false).unwrap().to_bytes().unwrap(),
                         all[4 * r..][..4]
                     );
                     assert_eq!(
@@ -213,17 +213,17 @@ fn a_row_is_reduced_alone() {
                     let wide = Array::concatenate(&[stray, wide], 0).unwrap();
                     let again = wide.narrow(0, 4, 5).unwrap().narrow(1, 3, d + 3).unwrap();
                     assert_eq!(
-                        again.sum(&[1], false).unwrap().to_bytes().unwrap(),
+                        again.sum(1, false).unwrap().to_bytes().unwrap(),
                         all[4 * r..][..4]
                     );
                 }
                 // By columns: a column alone, and among others.
                 let columns = rows.matrix_transpose().unwrap().copy().unwrap();
-                let sums = columns.sum(&[0], false).unwrap().to_bytes().unwrap();
+                let sums = columns.sum(0, false).unwrap().to_bytes().unwrap();
                 for c in 0..9 {
                     let one = columns.narrow(1, c, c + 1).unwrap();
                     assert_eq!(
-                        one.sum(&[0], false).unwrap().to_bytes().unwrap(),
+                        one.sum(0, false).unwrap().to_bytes().unwrap(),
                         sums[4 * c..][..4]
                     );
                 }
@@ -232,8 +232,8 @@ fn a_row_is_reduced_alone() {
         for pair in cpus().chunks(2) {
             let run = |device| {
                 with_device(device, || {
-                    let all = rows.sum(&[0, 1], false).unwrap().to_bytes().unwrap();
-                    let down = rows.sum(&[0], false).unwrap().to_bytes().unwrap();
+                    let all = rows.sum([0, 1], false).unwrap().to_bytes().unwrap();
+                    let down = rows.sum(0, false).unwrap().to_bytes().unwrap();
                     [all, down].concat()
                 })
             };

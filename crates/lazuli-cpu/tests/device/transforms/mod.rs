@@ -105,8 +105,7 @@ fn check(rng: &mut Rng, (name, f, shapes): &Case, dtype: Dtype, h: f64, toleranc
     let axes = vec![Some(0); shapes.len()];
     let loss = |x: &[Array]| {
         let y = f(x)?;
-        let axes: Vec<isize> = (0..y.rank() as isize).collect();
-        y.square()?.sum(&axes, false)
+        y.square()?.sum(.., false)
     };
     let together = vmap(|x| f(x).map(|y| vec![y]), &stacked, &axes).unwrap();
     let gradients = vmap(|x| grad(loss, x), &stacked, &axes).unwrap();
@@ -134,8 +133,7 @@ fn check(rng: &mut Rng, (name, f, shapes): &Case, dtype: Dtype, h: f64, toleranc
         let gradients = grad(loss, x)?;
         let mut sum = Array::scalar_of(0.0, dtype);
         for (g, d) in gradients.iter().zip(&direction) {
-            let axes: Vec<isize> = (0..g.rank() as isize).collect();
-            sum = sum.add(&g.multiply(d)?.sum(&axes, false)?)?;
+            sum = sum.add(&g.multiply(d)?.sum(.., false)?)?;
         }
         Ok(sum)
     };

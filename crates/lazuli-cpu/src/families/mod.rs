@@ -13,6 +13,7 @@ mod elementwise;
 pub(crate) mod experts;
 #[cfg(feature = "numeric")]
 pub(crate) mod fft;
+pub(crate) mod fp8;
 pub(crate) mod gather;
 pub(crate) mod gather_mm;
 mod indices;

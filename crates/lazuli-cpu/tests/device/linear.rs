@@ -370,7 +370,7 @@ fn kronecker_products_keep_integers_and_ranks() {
 #[test]
 fn hadamard_transforms_are_orthogonal_and_those_of_the_reference() {
     // Row sums of `hadamard_transform(eye(n), scale=1)` weighted by 1, 2, 3.. modulo 97, from mlx 0.32.
-    let known = include_str!("fixtures/hadamard.txt");
+    let known = include_str!("../fixtures/hadamard.txt");
     on_each(|_| {
         for line in known.lines() {
             let mut words = line.split_whitespace();

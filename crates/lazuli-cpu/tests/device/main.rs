@@ -20,6 +20,7 @@ mod linalg;
 mod linear;
 mod movement;
 mod print;
+mod quantized;
 mod ragged;
 mod random;
 mod reduce;

@@ -86,10 +86,13 @@ fn schedule(arrays: &[&Array]) -> Vec<Arc<Node>> {
     let epoch = EPOCH.fetch_add(1, Relaxed);
     let mut order = Vec::new();
     let mut stack: Vec<(Arc<Node>, bool)> = Vec::new();
-    for array in arrays.iter().rev() {
-        if array.node().results().is_none() {
-            stack.push((array.node().clone(), false));
-        }
+    let mut roots: SmallVec<[&Arc<Node>; 4]> = arrays.iter().rev().map(|a| a.node()).collect();
+    roots.retain(|node| node.results().is_none());
+    // Shallow results first, such as the gradients of the last layers: what they alone need dies before
+    // the deep ones are computed.
+    roots.sort_by_key(|node| std::cmp::Reverse(node.depth));
+    for node in roots {
+        stack.push((node.clone(), false));
     }
     while let Some((node, inputs_done)) = stack.pop() {
         if inputs_done {
@@ -140,8 +143,12 @@ fn compute(node: &Node, inputs: Inputs) -> Results {
     match &node.op {
         Op::Leaf => Err(Error::value(
             "eval",
-            "the array stands for an operand of a trace (vmap, compile) and has no value",
+            "the array stands for an operand of vmap or compile and has no value: evaluate outside",
         )),
+        Op::PassThrough(pass) => {
+            let passed = pass.passed(values.len());
+            Ok(values[passed].iter().cloned().collect())
+        }
         Op::View(view) => view_of(view, node, &inputs[0], &values[0]).map(|d| smallvec![d]),
         _ if node.outs.iter().all(|(shape, _)| shape.elements() == 0) => empty(node),
         op => {
@@ -284,7 +291,7 @@ fn can_donate(inputs: &Inputs, values: &[Data], at: usize, bytes: usize, size: u
     // The node holds one reference to the buffer, `values` the other.
     Arc::strong_count(input.node()) == 1
         && Arc::strong_count(&value.buffer) == 2
-        && !input.node().traced
+        && !input.node().is_traced()
         && value.buffer.is_exclusive()
         && value.layout == Layout::default()
         && value.buffer.len() == bytes

@@ -13,6 +13,7 @@
 pub mod array;
 pub mod backend;
 pub mod buffer;
+mod compile;
 pub mod device;
 pub mod dtype;
 pub mod element;
@@ -32,6 +33,7 @@ pub mod random;
 pub mod rows;
 pub mod shape;
 pub mod transforms;
+pub mod tree;
 
 pub use array::Array;
 pub use device::{Device, with_device};
@@ -43,4 +45,8 @@ pub use node::Data;
 pub use op::{Family, Op};
 pub use rows::{Role, Rows, Sequence};
 pub use shape::Shape;
-pub use transforms::{grad, jvp, value_and_grad, vjp, vmap};
+pub use transforms::of_trees::{
+    checkpoint, custom_function, depends, grad, jvp, stop_gradient, value_and_grad, vjp, vmap,
+    vmap_axes,
+};
+pub use tree::Tree;

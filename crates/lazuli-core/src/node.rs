@@ -1,6 +1,6 @@
 //! A node of the graph: an immutable operation, its inputs, and results that are written once.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use smallvec::SmallVec;
@@ -41,7 +41,9 @@ pub(crate) struct Node {
     pub(crate) outs: Outs,
     pub(crate) device: Device,
     /// Inputs are kept after evaluation: a transform will walk them.
-    pub(crate) traced: bool,
+    traced: AtomicBool,
+    /// Operations on the longest path below, whether evaluated or not.
+    pub(crate) depth: u32,
     /// Epoch of the last evaluation that scheduled this node.
     pub(crate) mark: AtomicU64,
     state: Mutex<State>,
@@ -50,12 +52,14 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(op: Op, inputs: Inputs, outs: Outs, device: Device, traced: bool) -> Node {
-        let traced = traced || inputs.iter().any(|i| i.node().traced);
+        let traced = traced || inputs.iter().any(|i| i.node().is_traced());
+        let depth = inputs.iter().map(|i| i.node().depth).max().unwrap_or(0);
         Node {
             op,
             outs,
             device,
-            traced,
+            traced: AtomicBool::new(traced),
+            depth: depth.saturating_add(1),
             mark: AtomicU64::new(0),
             state: Mutex::new(State {
                 phase: Phase::New,
@@ -70,7 +74,8 @@ impl Node {
             op: Op::Leaf,
             outs,
             device: Device(0),
-            traced: false,
+            traced: AtomicBool::new(false),
+            depth: 0,
             mark: AtomicU64::new(0),
             state: Mutex::new(State {
                 phase: Phase::Done,
@@ -78,6 +83,27 @@ impl Node {
             }),
             results: OnceLock::from(results),
         }
+    }
+
+    /// Whether a transform follows the node.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.traced.load(Relaxed)
+    }
+
+    /// Forgets a trace that has ended: the node is followed only if one of its inputs is. The inputs
+    /// of a node that has been evaluated are freed.
+    pub(crate) fn settle(&self) {
+        let mut state = self.lock();
+        if state.inputs.iter().any(|i| i.node().is_traced()) {
+            return;
+        }
+        self.traced.store(false, Relaxed);
+        let freed = match state.phase {
+            Phase::Done => std::mem::take(&mut state.inputs),
+            _ => Inputs::new(),
+        };
+        drop(state);
+        drop(freed);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -101,7 +127,7 @@ impl Node {
             return None;
         }
         state.phase = Phase::Claimed;
-        Some(if self.traced {
+        Some(if self.is_traced() {
             state.inputs.clone()
         } else {
             std::mem::take(&mut state.inputs)
@@ -111,7 +137,15 @@ impl Node {
     /// Publishes the results of a claimed node and wakes whoever waits for them.
     pub(crate) fn publish(&self, results: Results) {
         let _ = self.results.set(results);
-        self.lock().phase = Phase::Done;
+        let mut state = self.lock();
+        state.phase = Phase::Done;
+        // A trace that followed the node when it was claimed may have ended meanwhile.
+        let freed = match self.is_traced() {
+            true => Inputs::new(),
+            false => std::mem::take(&mut state.inputs),
+        };
+        drop(state);
+        drop(freed);
         let lot = parking(self);
         // Waking is a system call even when nobody sleeps.
         if lot.sleepers.load(Relaxed) > 0 {

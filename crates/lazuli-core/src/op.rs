@@ -73,6 +73,8 @@ macro_rules! families {
 families! {
     /// Another layout of the same elements.
     View(Box<ops::view::View>),
+    /// Operands as results, seen differently by transforms or the scheduler.
+    PassThrough(Box<ops::pass_through::PassThrough>),
     /// The same elements in row-major order.
     Copy(ops::copy::Copy),
     /// Elementwise, one operand.

@@ -218,6 +218,12 @@ impl<'a> Builder<'a> {
             self.known.insert(array.key(), id);
             return Ok(());
         }
+        if let Op::PassThrough(pass) = array.op() {
+            for (sibling, &id) in array.siblings().iter().zip(&ids[pass.passed(ids.len())]) {
+                self.known.insert(sibling.key(), id);
+            }
+            return Ok(());
+        }
         let siblings = array.siblings();
         let specs: Vec<Spec> = ids
             .iter()

@@ -10,6 +10,7 @@ pub mod copy;
 pub mod experts;
 pub mod matmul;
 pub mod norm;
+pub mod pass_through;
 pub mod quantized;
 pub mod recurrent;
 pub mod reduce;

@@ -2,6 +2,8 @@
 //! counts meanwhile.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
+mod checkpoint;
+
 use lazuli_core::ops::reduce::ArgReduce;
 use lazuli_core::{Array, Dtype, memory, plan, with_device};
 use lazuli_cpu::{Isa, Options, register};
@@ -18,6 +20,7 @@ fn memory_is_donated_and_kernels_are_used() {
             });
         }
     }
+    checkpoint::keeps_little_and_changes_no_bit();
 }
 
 fn a_chain_of_additions_allocates_at_most_two_buffers() {

@@ -5,6 +5,7 @@
 mod common;
 mod elementwise;
 mod fake;
+mod functions;
 mod fused;
 mod graph;
 mod movement;

@@ -1,7 +1,8 @@
 //! Derivatives against central differences in `f64`, transforms against one another.
 
 use lazuli_core::error::Result;
-use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
+use lazuli_core::transforms::{grad, jvp, vjp, vmap};
+use lazuli_core::{Array, Dtype};
 
 use super::common::*;
 

@@ -16,6 +16,7 @@ mod reply;
 mod signature;
 mod stream;
 mod table;
+mod transform;
 mod tree;
 
 use lazuli_core::dtype::ALL;
@@ -58,6 +59,8 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<stream::Stream>()?;
     module.add_class::<stream::ThreadLocalStream>()?;
     module.add_class::<stream::StreamContext>()?;
+    module.add_class::<transform::CustomFunction>()?;
+    module.add_class::<transform::Transformed>()?;
     module.add_class::<print::PrintOptions>()?;
     module.add_class::<print::PrintOptionsContext>()?;
     Ok(())

@@ -24,6 +24,7 @@ pub(crate) fn functions() -> Vec<Entry> {
         matrix::functions(),
         crate::dtype::functions(),
         evaluate::functions(),
+        crate::transform::functions(),
         crate::print::functions(),
     ]
     .concat()

@@ -36,6 +36,12 @@ pub(crate) fn functions() -> Vec<Entry> {
         "logical_not" logical_not "Whether each element is zero or false.";
     };
     rows.push(row!(
+        "stop_gradient",
+        "(a: array, /, *, stream: StreamOrDevice = None) -> array",
+        "The array, of which no gradient flows on.",
+        |a: Array| a.stop_gradient()
+    ));
+    rows.push(row!(
         "astype",
         "(a: array, dtype: Dtype, /, *, stream: StreamOrDevice = None) -> array",
         "The elements converted to another dtype.",

@@ -11,6 +11,7 @@
 #![deny(unsafe_code)]
 
 pub mod array;
+pub mod axes;
 pub mod backend;
 pub mod buffer;
 mod compile;
@@ -36,6 +37,7 @@ pub mod transforms;
 pub mod tree;
 
 pub use array::Array;
+pub use axes::Axes;
 pub use device::{Device, with_device};
 pub use dtype::Dtype;
 pub use element::Element;

@@ -88,7 +88,15 @@ families! {
     /// Reduction over axes.
     Reduce(ops::reduce::Reduce),
     /// Position of an extreme along an axis.
-    ArgReduce(ops::reduce::ArgReduce),
+    ArgReduce(ops::arg_reduce::ArgReduce),
+    /// Every prefix of an axis reduced.
+    Scan(ops::scan::Scan),
+    /// `h[k] = a[k] h[k - 1] + b[k]` along an axis.
+    Recurrence(ops::recurrence::Recurrence),
+    /// Order along the last axis.
+    Sort(ops::sort::Sort),
+    /// Places of values in a sorted sequence.
+    SearchSorted(ops::search::SearchSorted),
     /// Matrix product over the last two axes.
     Matmul(ops::matmul::Matmul),
     /// Joining along an axis.
@@ -97,6 +105,8 @@ families! {
     Take(ops::take::Take),
     /// Softmax over the last axis.
     Softmax(ops::softmax::Softmax),
+    /// Logarithm of the sum of exponentials over the last axis.
+    LogSumExp(ops::softmax::LogSumExp),
     /// Root-mean-square norm over the last axis.
     RmsNorm(ops::norm::RmsNorm),
     /// `silu(gate) * up`.

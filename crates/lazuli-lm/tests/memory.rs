@@ -1,11 +1,12 @@
-//! What is not copied, by the memory counters. They count the whole process: one test at a time.
+//! What is not copied, by the memory counters, and that every operation has its kernel. Counters count the whole process: one test at a time.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
 use std::sync::{Mutex, PoisonError};
 
-use lazuli_core::{Dtype, Role, memory};
+use lazuli_core::ops::quantized::Affine;
+use lazuli_core::{Dtype, Role, memory, plan};
 use lazuli_lm::cache::CacheOptions;
 use lazuli_lm::model::{LoadOptions, Model};
 use support::*;
@@ -57,5 +58,33 @@ fn a_step_writes_its_rows_into_the_caches_and_copies_none() {
             more < one / 2,
             "{family} {kv_bits:?}: {more}, a cache has {one}"
         );
+    }
+}
+
+#[test]
+fn no_operation_of_a_model_is_decomposed() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    device();
+    let packed = Affine::new(4, 32).unwrap();
+    for family in FAMILIES {
+        for (dtype, affine, kv_bits) in [
+            (Dtype::F32, None, None),
+            (Dtype::F16, None, None),
+            (Dtype::BF16, Some(packed), None),
+            (Dtype::BF16, Some(packed), Some(4)),
+        ] {
+            let model = Model::random(&config(family), dtype, affine, 1).unwrap();
+            let mut options = CacheOptions::default();
+            // The heads of some fixtures are shorter than any group.
+            if family == "qwen3" || family == "qwen3_next" {
+                (options.kv_bits, options.kv_group_size) = (kv_bits, 32);
+            }
+            let mut caches = model.caches(&options).unwrap();
+            let before = plan::decomposed();
+            feed(&model, &mut caches, &[1, 2, 3], Role::Prompt);
+            feed(&model, &mut caches, &[4], Role::Generated);
+            let decomposed = plan::decomposed() - before;
+            assert_eq!(decomposed, 0, "{family} {dtype} {affine:?} {kv_bits:?}");
+        }
     }
 }

@@ -7,10 +7,12 @@
 use smallvec::smallvec;
 
 use crate::array::Array;
+use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{F32, Family, Outs};
 use crate::ops::cache::Ring;
 use crate::ops::quantized::{Affine, QuantizedArray};
+use crate::ops::ragged::{self, Tokens};
 use crate::rows::{self, Rows};
 
 /// `q [t, heads, d]` over `k, v [slots, kv_heads, capacity, d]`: `[t, heads, d]`.
@@ -86,6 +88,100 @@ impl Family for Attention {
             ));
         }
         Ok(smallvec![(q.shape().clone(), q.dtype())])
+    }
+
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some(self.in_base_operations(inputs).map(|out| vec![out]))
+    }
+}
+
+impl Attention {
+    fn in_base_operations(&self, inputs: &[Array]) -> Result<Array> {
+        let parts = self.parts();
+        let q = &inputs[0];
+        let [heads, d] = [q.dim(1), q.dim(2)];
+        let tokens = Tokens::new(&inputs[1 + 2 * parts], q.dim(0))?;
+        let slot = tokens.of(&tokens.slot)?;
+        // Each token's slot of a cache: [t, kv_heads, capacity, d].
+        let own = |x: &[Array]| match self.affine {
+            Some(affine) => QuantizedArray {
+                affine,
+                packed: x[0].clone(),
+                scales: x[1].clone(),
+                biases: x[2].clone(),
+            }
+            .take(&slot)?
+            .dequantize(Dtype::F32),
+            None => x[0].take(&slot, 0)?.astype(Dtype::F32),
+        };
+        let (k, v) = (
+            own(&inputs[1..1 + parts])?,
+            own(&inputs[1 + parts..1 + 2 * parts])?,
+        );
+        let (kv_heads, capacity) = (k.dim(1), k.dim(2));
+        let visible = self.visible(&tokens, capacity)?; // [t, capacity]
+        let zero = Array::scalar(0.0f32);
+        // What is not visible may be anything, NaN included.
+        let hide =
+            |x: &Array| Array::select(&visible.reshape([q.dim(0), 1, capacity, 1])?, x, &zero);
+        let (k, v) = (hide(&k)?, hide(&v)?);
+        let grouped = [q.dim(0), kv_heads, heads / kv_heads, d];
+        let q32 = q.astype(Dtype::F32)?.reshape(grouped)?;
+        let scores = q32
+            .matmul(&k.matrix_transpose()?)?
+            .multiply(&Array::scalar(self.scale.get()))?;
+        let nothing = Array::scalar(f32::NEG_INFINITY);
+        let visible = visible.reshape([q.dim(0), 1, 1, capacity])?;
+        let scores = Array::select(&visible, &scores, &nothing)?;
+        let mut most = scores.max(-1, true)?;
+        let sinks = match self.sinks {
+            true => Some(inputs[2 + 2 * parts].astype(Dtype::F32)?.reshape([
+                1,
+                kv_heads,
+                heads / kv_heads,
+                1,
+            ])?),
+            false => None,
+        };
+        if let Some(sinks) = &sinks {
+            most = most.maximum(sinks)?;
+        }
+        // A row that sees nothing has no maximum, and gives zeros.
+        let most = Array::select(&most.equal(&nothing)?, &zero, &most)?;
+        let weights = scores.subtract(&most)?.exp()?;
+        let mut sum = weights.sum(-1, true)?;
+        if let Some(sinks) = &sinks {
+            sum = sum.add(&sinks.subtract(&most)?.exp()?)?;
+        }
+        let sum = Array::select(&sum.equal(&zero)?, &Array::scalar(1.0f32), &sum)?;
+        let out = weights.divide(&sum)?.matmul(&v)?;
+        out.reshape(q.shape())?.astype(q.dtype())
+    }
+
+    /// Whether a token sees what its slot of the cache holds at an index: `[tokens, capacity]`.
+    fn visible(&self, tokens: &Tokens, capacity: usize) -> Result<Array> {
+        let number = |n: u32| Array::scalar(n as i32);
+        let (index, at) = (ragged::iota(capacity)?, tokens.position()?.expand_dims(1)?);
+        let mut held = index.clone();
+        let mut present = index.greater_equal(&number(0))?;
+        let mut kept = index.less(&number(0))?;
+        if let Some(ring) = self.ring {
+            // The ring holds the latest position that falls on an index.
+            let end = tokens.of(&tokens.first.add(&tokens.len)?)?.expand_dims(1)?;
+            let last = end.subtract(&number(1))?;
+            let latest = last.subtract(&ragged::remainder(&last.subtract(&index)?, ring.len)?)?;
+            kept = index.less(&number(ring.keep))?;
+            held = Array::select(&kept, &index, &latest)?;
+            let in_ring = held.greater_equal(&number(ring.keep))?;
+            present = kept
+                .logical_or(&in_ring.logical_and(&index.less(&number(ring.keep + ring.len))?)?)?;
+        }
+        let mut visible = present.logical_and(&held.less_equal(&at)?)?;
+        if let Some(window) = self.window {
+            let near = held.greater(&at.subtract(&number(window))?)?;
+            visible = visible.logical_and(&near.logical_or(&kept)?)?;
+        }
+        visible.logical_and(&tokens.valid.expand_dims(1)?)
     }
 }
 

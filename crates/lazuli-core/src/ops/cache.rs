@@ -8,6 +8,7 @@ use smallvec::smallvec;
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
+use crate::ops::ragged::{self, Tokens};
 use crate::rows::{self, Rows};
 
 /// Where positions live in a cache that keeps only some of them.
@@ -71,8 +72,37 @@ impl Family for CacheAppend {
         Ok(smallvec![(cache.shape().clone(), cache.dtype())])
     }
 
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some(self.in_base_operations(inputs).map(|out| vec![out]))
+    }
+
     fn in_place(&self) -> &'static [(usize, usize)] {
         &[(0, 0)]
+    }
+}
+
+impl CacheAppend {
+    fn in_base_operations(&self, inputs: &[Array]) -> Result<Array> {
+        let (cache, new) = (&inputs[0], &inputs[1]);
+        let (slots, capacity) = (cache.dim(0), cache.dim(2));
+        if new.dim(0) == 0 || inputs[2].dim(0) == 0 || cache.elements() == 0 {
+            return Ok(cache.clone());
+        }
+        let tokens = Tokens::new(&inputs[2], new.dim(0))?;
+        let mut index = tokens.position()?;
+        if let Some(ring) = self.ring {
+            let keep = Array::scalar(ring.keep as i32);
+            let wrapped = ragged::remainder(&index.subtract(&keep)?, ring.len)?.add(&keep)?;
+            index = Array::select(&index.less(&keep)?, &index, &wrapped)?;
+        }
+        // Which token is written to each place: [slots, capacity, tokens].
+        let slot = tokens.of(&tokens.slot)?;
+        let in_slot = slot.equal(&ragged::iota(slots)?.reshape([slots, 1, 1])?)?;
+        let at_index = index.equal(&ragged::iota(capacity)?.reshape([capacity, 1])?)?;
+        let written = in_slot.logical_and(&at_index)?.logical_and(&tokens.valid)?;
+        let (any, token) = ragged::found(&written)?;
+        let rows = new.take(&token, 0)?.move_axis(2, 1)?;
+        Array::select(&any.reshape([slots, 1, capacity, 1])?, &rows, cache)
     }
 }
 

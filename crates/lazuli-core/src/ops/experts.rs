@@ -10,6 +10,7 @@ use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 use crate::ops::quantized::{Affine, QuantizedArray};
+use crate::ops::ragged;
 
 /// `logits [t, e]` to the `k` best experts `[t, k]` (`uint32`) and their softmax weights (`f32`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,6 +37,29 @@ impl Family for Route {
         }
         let shape = x.shape().with(1, k);
         Ok(smallvec![(shape.clone(), Dtype::U32), (shape, Dtype::F32)])
+    }
+
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some((|| {
+            let p = inputs[0].astype(Dtype::F32)?.softmax(-1)?;
+            let experts = ragged::iota(p.dim(1))?.astype(Dtype::U32)?;
+            // Below every weight.
+            let taken = Array::scalar(-1.0f32);
+            let mut left = p.clone();
+            let (mut ids, mut weights) = (Vec::new(), Vec::new());
+            for _ in 0..self.k {
+                let best = left.argmax(1, true)?;
+                let hit = experts.equal(&best)?;
+                weights.push(Array::select(&hit, &p, &Array::scalar(0.0f32))?.sum(1, true)?);
+                left = Array::select(&hit, &taken, &left)?;
+                ids.push(best);
+            }
+            let mut weights = Array::concatenate(&weights, 1)?;
+            if self.normalize {
+                weights = weights.divide(&weights.sum(1, true)?)?;
+            }
+            Ok(vec![Array::concatenate(&ids, 1)?, weights])
+        })())
     }
 }
 
@@ -131,7 +155,7 @@ impl Family for Combine {
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
             let y = inputs[0].astype(Dtype::F32)?;
-            let sum = y.multiply(&inputs[2].expand_dims(2)?)?.sum(&[1], false)?;
+            let sum = y.multiply(&inputs[2].expand_dims(2)?)?.sum(1, false)?;
             Ok(vec![sum.astype(inputs[0].dtype())?])
         })())
     }

@@ -52,7 +52,7 @@ impl Family for RmsNorm {
             let wide = inputs[0].dtype().accumulator();
             let x = inputs[0].astype(wide)?;
             let eps = Array::scalar_of(self.eps.get() as f64, wide);
-            let scale = x.square()?.mean(&[-1], true)?.add(&eps)?.rsqrt()?;
+            let scale = x.square()?.mean(-1, true)?.add(&eps)?.rsqrt()?;
             let mut y = x.multiply(&scale)?.multiply(&inputs[1].astype(wide)?)?;
             if self.gated {
                 let gate = inputs[2].astype(wide)?;

@@ -10,6 +10,7 @@ use crate::array::Array;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
+use crate::ops::ragged::{self, Tokens};
 use crate::rows::{self, Rows};
 
 /// Depthwise: `x [t, c]`, `weight [c, k]`, `state [slots, k - 1, c]` to `y [t, c]` and the new state.
@@ -46,8 +47,78 @@ impl Family for CausalConv {
         Ok(smallvec![spec(x), spec(state)])
     }
 
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some(self.in_base_operations(inputs))
+    }
+
     fn in_place(&self) -> &'static [(usize, usize)] {
         &[(1, 2)]
+    }
+}
+
+impl CausalConv {
+    fn in_base_operations(&self, inputs: &[Array]) -> Result<Vec<Array>> {
+        let (x, weight, state) = (&inputs[0], &inputs[1], &inputs[2]);
+        let (t, channels, past, slots) = (x.dim(0), x.dim(1), state.dim(1), state.dim(0));
+        if t == 0 || inputs[3].dim(0) == 0 {
+            return Ok(vec![x.clone(), state.clone()]);
+        }
+        let tokens = Tokens::new(&inputs[3], t)?;
+        let zero = Array::scalar(0i32);
+        let fresh = tokens.first.equal(&zero)?; // [sequences]
+        // The inputs at `offset` of sequences `of`, from before the call where it is negative: [n, channels].
+        let input = |of: &Array, offset: &Array| -> Result<Array> {
+            let n = offset.dim(0);
+            let now = x.take(&tokens.start.take(of, 0)?.add(&offset.maximum(&zero)?)?, 0)?;
+            if past == 0 {
+                return Ok(now);
+            }
+            let slot = tokens.slot.take(of, 0)?;
+            let back = offset
+                .minimum(&Array::scalar(-1i32))?
+                .add(&Array::scalar(past as i32))?;
+            let flat = slot.multiply(&Array::scalar(past as i32))?.add(&back)?;
+            let before = state.reshape([slots * past, channels])?.take(&flat, 0)?;
+            let none = Array::scalar_of(0.0, x.dtype());
+            let before = Array::select(&fresh.take(of, 0)?.reshape([n, 1])?, &none, &before)?;
+            Array::select(
+                &offset.greater_equal(&zero)?.reshape([n, 1])?,
+                &now,
+                &before,
+            )
+        };
+        let mut y = Array::scalar(0.0f32);
+        for tap in 0..=past {
+            let offset = tokens
+                .offset
+                .subtract(&Array::scalar((past - tap) as i32))?;
+            let w = weight.narrow(1, tap, tap + 1)?.reshape([channels])?;
+            let part = input(&tokens.sequence, &offset)?
+                .astype(Dtype::F32)?
+                .multiply(&w.astype(Dtype::F32)?)?;
+            y = y.add(&part)?;
+        }
+        if self.silu {
+            y = y.multiply(&y.sigmoid()?)?;
+        }
+        let (used, user) = tokens.users(slots)?;
+        let mut next = Vec::with_capacity(past);
+        for i in 0..past {
+            let offset = tokens
+                .len
+                .take(&user, 0)?
+                .subtract(&Array::scalar((past - i) as i32))?;
+            next.push(input(&user, &offset)?);
+        }
+        let next = match past {
+            0 => state.clone(),
+            _ => Array::select(
+                &used.reshape([slots, 1, 1])?,
+                &Array::stack(&next, 1)?,
+                state,
+            )?,
+        };
+        Ok(vec![y.astype(x.dtype())?, next])
     }
 }
 
@@ -107,8 +178,78 @@ impl Family for GatedDelta {
         ])
     }
 
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some(self.in_base_operations(inputs))
+    }
+
     fn in_place(&self) -> &'static [(usize, usize)] {
         &[(1, 5)]
+    }
+}
+
+impl GatedDelta {
+    /// One step per token: the recurrence as its paper defines it.
+    fn in_base_operations(&self, inputs: &[Array]) -> Result<Vec<Array>> {
+        let [qkv, a, b, a_log, dt_bias, state, table] = inputs else {
+            return Err(Error::value("gated_delta", "needs seven operands"));
+        };
+        let (hk, dk) = (self.key_heads as usize, self.key_dim as usize);
+        let (t, slots, hv, dv) = (qkv.dim(0), state.dim(0), state.dim(1), state.dim(2));
+        if t == 0 || table.dim(0) == 0 {
+            return Ok(vec![Array::zeros([t, hv, dv], qkv.dtype())?, state.clone()]);
+        }
+        let tokens = Tokens::new(table, t)?;
+        let zero = Array::scalar(0.0f32);
+        let wide = qkv.astype(Dtype::F32)?;
+        // [t, value_heads, dk], of unit length.
+        let unit = |from: usize| -> Result<Array> {
+            let x = wide
+                .narrow(1, from, from + hk * dk)?
+                .reshape([t, hk, 1, dk])?;
+            let norm = x
+                .square()?
+                .sum(-1, true)?
+                .add(&Array::scalar(1e-6f32))?
+                .rsqrt()?;
+            let shared = x.multiply(&norm)?.broadcast_to([t, hk, hv / hk, dk])?;
+            shared.reshape([t, hv, dk])
+        };
+        let q = unit(0)?.multiply(&Array::scalar((dk as f32).powf(-0.5)))?;
+        let k = unit(hk * dk)?;
+        let v = wide
+            .narrow(1, 2 * hk * dk, 2 * hk * dk + hv * dv)?
+            .reshape([t, hv, dv])?;
+        let x = a.astype(Dtype::F32)?.add(dt_bias)?;
+        // log(1 + e^x) that does not overflow.
+        let softplus = x
+            .maximum(&zero)?
+            .add(&x.abs()?.negative()?.exp()?.log1p()?)?;
+        let decay = a_log.exp()?.multiply(&softplus)?.negative()?.exp()?;
+        let beta = b.astype(Dtype::F32)?.sigmoid()?;
+        let slot = tokens.of(&tokens.slot)?;
+        let fresh = tokens.position()?.equal(&Array::scalar(0i32))?;
+        let mut states = state.clone();
+        let mut out = Vec::with_capacity(t);
+        for i in 0..t {
+            let row = |x: &Array, shape: &[usize]| x.narrow(0, i, i + 1)?.reshape(shape);
+            let own = row(&slot, &[1])?;
+            // A fresh state is zero whatever the slot held.
+            let old = states.take(&own, 0)?.reshape([hv, dv, dk])?;
+            let old = Array::select(&row(&fresh, &[])?, &zero, &old)?;
+            let decayed = old.multiply(&row(&decay, &[hv, 1, 1])?)?;
+            let key = row(&k, &[hv, 1, dk])?;
+            let read = decayed.multiply(&key)?.sum(-1, true)?;
+            let delta = row(&v, &[hv, dv, 1])?
+                .subtract(&read)?
+                .multiply(&row(&beta, &[hv, 1, 1])?)?;
+            let new = decayed.add(&delta.multiply(&key)?)?;
+            out.push(new.multiply(&row(&q, &[hv, 1, dk])?)?.sum(-1, false)?);
+            let here = ragged::iota(slots)?
+                .equal(&own)?
+                .logical_and(&row(&tokens.valid, &[1])?)?;
+            states = Array::select(&here.reshape([slots, 1, 1, 1])?, &new, &states)?;
+        }
+        Ok(vec![Array::stack(&out, 0)?.astype(qkv.dtype())?, states])
     }
 }
 

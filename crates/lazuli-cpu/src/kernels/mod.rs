@@ -11,7 +11,9 @@ pub mod matmul;
 pub mod quant;
 pub mod reduce;
 pub mod rows;
+pub mod scan;
 pub mod seq;
+pub mod sort;
 #[cfg(test)]
 pub(crate) mod test_random;
 

@@ -4,7 +4,7 @@
 
 mod checkpoint;
 
-use lazuli_core::ops::reduce::ArgReduce;
+use lazuli_core::ops::arg_reduce::ArgReduce;
 use lazuli_core::{Array, Dtype, memory, plan, with_device};
 use lazuli_cpu::{Isa, Options, register};
 
@@ -67,13 +67,13 @@ fn base_operations_have_kernels() {
             x.less(&x),
             Array::select(&x.less(&x).unwrap(), &x, &x),
             x.astype(Dtype::I64),
-            t.sum(&[0], false),
-            t.max(&[1], false),
+            t.sum(0, false),
+            t.max(1, false),
             t.argmax(0, false),
             Array::from_op(least, &[&x]),
             Array::concatenate(&[x.clone(), x.clone()], 1),
             t.take(&i, 1),
-            t.softmax(),
+            t.softmax(-1),
             t.copy(),
         ];
         for y in all {

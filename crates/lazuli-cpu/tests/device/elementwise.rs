@@ -249,7 +249,7 @@ fn complex_numbers_add_multiply_and_compare() {
         assert_eq!(product, [[5.0, 5.0], [-1.0, 0.0]]);
         assert_eq!(a.equal(&b).unwrap().to_bytes().unwrap(), [0, 1]);
         assert_eq!(a.logical_not().unwrap().to_bytes().unwrap(), [0, 0]);
-        let sum = a.sum(&[0], false).unwrap().item::<[f32; 2]>().unwrap();
+        let sum = a.sum(0, false).unwrap().item::<[f32; 2]>().unwrap();
         assert_eq!(sum, [1.0, 1.0]);
         assert_eq!(a.astype(Dtype::Bool).unwrap().to_bytes().unwrap(), [1, 1]);
     });

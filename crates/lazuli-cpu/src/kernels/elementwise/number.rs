@@ -248,3 +248,56 @@ impl Ring for Complex {
         self == b
     }
 }
+
+/// By the real, then by the imaginary parts; a NaN in either part is one.
+impl Ordered for Complex {
+    const LEAST: Complex = [f32::NEG_INFINITY, f32::NEG_INFINITY];
+    const GREATEST: Complex = [f32::INFINITY, f32::INFINITY];
+    #[inline(always)]
+    fn negative(self) -> Complex {
+        self.map(|part| -part)
+    }
+    #[inline(always)]
+    fn absolute(self) -> Complex {
+        [self[0].hypot(self[1]), 0.0]
+    }
+    #[inline(always)]
+    fn larger(self, b: Complex) -> Complex {
+        if b.less(self) || !self.same(self) {
+            self
+        } else {
+            b
+        }
+    }
+    #[inline(always)]
+    fn smaller(self, b: Complex) -> Complex {
+        if self.less(b) || !self.same(self) {
+            self
+        } else {
+            b
+        }
+    }
+    /// `exp(b ln a)`, which is 1 at `b = 0` and 0 at `a = 0`.
+    #[inline(always)]
+    fn power(self, b: Complex) -> Complex {
+        if b.same(Complex::ZERO) {
+            return Complex::ONE;
+        }
+        if self.same(Complex::ZERO) {
+            return Complex::ZERO;
+        }
+        let (ln, turn) = (self[0].hypot(self[1]).ln(), self[1].atan2(self[0]));
+        let size = (b[0] * ln - b[1] * turn).exp();
+        let angle = b[0] * turn + b[1] * ln;
+        [size * angle.cos(), size * angle.sin()]
+    }
+    #[inline(always)]
+    fn less(self, b: Complex) -> bool {
+        let ordered = self.same(self) && b.same(b);
+        ordered && (self[0] < b[0] || (self[0] == b[0] && self[1] < b[1]))
+    }
+    #[inline(always)]
+    fn at_most(self, b: Complex) -> bool {
+        self.less(b) || self.same(b)
+    }
+}

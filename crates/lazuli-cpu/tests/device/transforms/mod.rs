@@ -7,6 +7,7 @@ use lazuli_core::{Array, Dtype};
 use super::common::*;
 
 mod base;
+mod reduce;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -19,7 +20,7 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions()];
+    let parts = [base::functions(), reduce::functions()];
     parts.into_iter().flatten().collect()
 }
 
@@ -109,8 +110,7 @@ fn check(rng: &mut Rng, (name, f, shapes): &Case, dtype: Dtype, h: f64, toleranc
     let axes = vec![Some(0); shapes.len()];
     let loss = |x: &[Array]| {
         let y = f(x)?;
-        let axes: Vec<isize> = (0..y.rank() as isize).collect();
-        y.square()?.sum(&axes, false)
+        y.square()?.sum(.., false)
     };
     let together = vmap(|x| f(x).map(|y| vec![y]), &stacked, &axes).unwrap();
     let gradients = vmap(|x| grad(loss, x), &stacked, &axes).unwrap();
@@ -138,8 +138,7 @@ fn check(rng: &mut Rng, (name, f, shapes): &Case, dtype: Dtype, h: f64, toleranc
         let gradients = grad(loss, x)?;
         let mut sum = Array::scalar_of(0.0, dtype);
         for (g, d) in gradients.iter().zip(&direction) {
-            let axes: Vec<isize> = (0..g.rank() as isize).collect();
-            sum = sum.add(&g.multiply(d)?.sum(&axes, false)?)?;
+            sum = sum.add(&g.multiply(d)?.sum(.., false)?)?;
         }
         Ok(sum)
     };

@@ -49,6 +49,11 @@ impl Array {
             Some(family) => family.infer(&inputs)?,
             None => return Err(Error::value("leaf", "a leaf is given, not computed")),
         };
+        let fits = |(shape, dtype): &(Shape, Dtype)| shape.checked_bytes(dtype.size()).is_some();
+        if let Some((shape, dtype)) = outs.iter().find(|out| !fits(out)) {
+            let what = format!("a result of shape {shape} and {dtype} does not fit in memory");
+            return Err(Error::shape(op.name(), what));
+        }
         let count = outs.len();
         let node = Arc::new(Node::new(op, inputs, outs, Device::current(), false));
         Ok((0..count as u32)

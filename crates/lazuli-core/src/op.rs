@@ -103,6 +103,22 @@ families! {
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.
     Take(ops::take::Take),
+    /// Windows picked by index along several axes.
+    Gather(Box<ops::gather::Gather>),
+    /// Elements picked by index along an axis, one for each.
+    TakeAlong(ops::gather::TakeAlong),
+    /// Windows written by index.
+    Scatter(Box<ops::scatter::Scatter>),
+    /// Elements written by index along an axis, one for each.
+    ScatterAlong(ops::scatter::ScatterAlong),
+    /// A slice written.
+    SliceUpdate(Box<ops::slice_update::SliceUpdate>),
+    /// Rows written where a mask is true.
+    MaskedScatter(ops::mask::MaskedScatter),
+    /// Rows read where a mask is true.
+    MaskedGather(ops::mask::MaskedGather),
+    /// Evenly spaced numbers.
+    Arange(ops::arange::Arange),
     /// Softmax over the last axis.
     Softmax(ops::softmax::Softmax),
     /// Logarithm of the sum of exponentials over the last axis.

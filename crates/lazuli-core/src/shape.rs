@@ -65,6 +65,41 @@ impl Shape {
             .filter(|&n| n <= isize::MAX as usize)
     }
 
+    /// The lengths `dims` for `elements` elements, where one -1 is what the others leave.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when it cannot be told, or a length is negative.
+    pub fn inferred(op: &'static str, elements: usize, dims: &[isize]) -> Result<Shape> {
+        let wrong = || {
+            let what = format!("{elements} elements cannot be seen as {dims:?}");
+            Error::shape(op, what)
+        };
+        let open = dims.iter().filter(|&&d| d == -1).count();
+        let given = dims.iter().filter(|&&d| d != -1);
+        let known = given
+            .clone()
+            .try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
+        let left = match (open, known) {
+            (0, Some(known)) if known == elements => 0,
+            (1, Some(known)) if known > 0 && elements.is_multiple_of(known) => elements / known,
+            _ => return Err(wrong()),
+        };
+        Ok(dims
+            .iter()
+            .map(|&d| usize::try_from(d).unwrap_or(left))
+            .collect())
+    }
+
+    /// The shape that all broadcast to.
+    ///
+    /// # Errors
+    /// As [`Shape::broadcast`].
+    pub fn broadcast_all(op: &'static str, shapes: &[Shape]) -> Result<Shape> {
+        shapes
+            .iter()
+            .try_fold(Shape::default(), |all, shape| all.broadcast(op, shape))
+    }
+
     /// `axis` counted from the end if negative, checked.
     ///
     /// # Errors

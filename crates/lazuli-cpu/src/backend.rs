@@ -212,14 +212,19 @@ impl CpuPlan {
         let value = &self.plan.values[id];
         let size = value.spec.dtype.size();
         let of = |binding: &'a Binding, first: usize| {
-            host(&binding.memory).map(|m| m.as_ptr().wrapping_add((first + value.offset) * size))
+            host(&binding.memory).map(|m| m.as_ptr().wrapping_add(first + value.offset * size))
         };
         let start = match value.place {
             Place::Input(i) => {
-                // A view of a strided input counts from the input's own first element.
-                of(&bindings.inputs[i], bindings.inputs[i].offset)?
+                // A view of a strided input counts from the input's own first element, and may have
+                // elements of another size.
+                let own = self.plan.inputs[i].dtype.size();
+                of(&bindings.inputs[i], bindings.inputs[i].offset * own)?
             }
-            Place::Output(i) => of(&bindings.outputs[i], bindings.outputs[i].offset)?,
+            Place::Output(i) => {
+                let own = self.plan.outputs[i].dtype.size();
+                of(&bindings.outputs[i], bindings.outputs[i].offset * own)?
+            }
             Place::Workspace(byte) => {
                 let memory = bindings.workspace.as_ref().ok_or_else(no_memory)?;
                 host(memory)?

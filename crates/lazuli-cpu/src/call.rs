@@ -42,7 +42,15 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::Select(_) => families::select::kernel(inputs),
         Op::Cast(op) => families::cast::kernel(op.0, inputs),
         Op::Concat(_) => families::concat::kernel(),
-        Op::Take(_) => families::take::kernel(),
+        Op::Take(_) => families::gather::take_kernel(),
+        Op::Gather(_) => families::gather::gather_kernel(),
+        Op::TakeAlong(_) => families::gather::along_kernel(),
+        Op::Scatter(_) | Op::ScatterAlong(_) | Op::SliceUpdate(_) => {
+            families::scatter::kernel(op, inputs)
+        }
+        Op::MaskedScatter(_) => families::mask::scatter_kernel(),
+        Op::MaskedGather(_) => families::mask::gather_kernel(),
+        Op::Arange(op) => families::arange::kernel(op.dtype),
         // The fused and ragged operations take row-major operands of the dtypes that core allows.
         _ if !row_major => None,
         Op::RmsNorm(_) => families::norm::kernel(inputs),

@@ -101,7 +101,7 @@ impl CacheAppend {
         let at_index = index.equal(&ragged::iota(capacity)?.reshape([capacity, 1])?)?;
         let written = in_slot.logical_and(&at_index)?.logical_and(&tokens.valid)?;
         let (any, token) = ragged::found(&written)?;
-        let rows = new.take(&token, 0)?.move_axis(2, 1)?;
+        let rows = new.take(&token, 0)?.moveaxis(2, 1)?;
         Array::select(&any.reshape([slots, 1, capacity, 1])?, &rows, cache)
     }
 }

@@ -81,7 +81,9 @@ impl Array {
         let Some(first) = arrays.first() else {
             return Err(Error::value("concatenate", "needs at least one array"));
         };
-        first.check()?;
+        for array in arrays {
+            array.check()?;
+        }
         let axis = first.shape().axis("concatenate", axis)?;
         let dtype = arrays
             .iter()
@@ -92,17 +94,5 @@ impl Array {
             .collect::<Result<Vec<_>>>()?;
         let refs: Vec<&Array> = same.iter().collect();
         Array::from_op(Concat(axis as u8), &refs)
-    }
-
-    /// The arrays, all of one shape, side by side along a new axis.
-    ///
-    /// # Errors
-    /// As [`Array::concatenate`].
-    pub fn stack(arrays: &[Array], axis: usize) -> Result<Array> {
-        let parts = arrays
-            .iter()
-            .map(|a| a.expand_dims(axis))
-            .collect::<Result<Vec<_>>>()?;
-        Array::concatenate(&parts, axis as isize)
     }
 }

@@ -2,6 +2,7 @@
 //! transforms. A backend's kernels of a family live in a file of the same name.
 
 pub mod arg_reduce;
+pub mod arange;
 pub mod attention;
 pub mod binary;
 pub mod cache;
@@ -9,6 +10,8 @@ pub mod cast;
 pub mod concat;
 pub mod copy;
 pub mod experts;
+pub mod gather;
+pub mod mask;
 pub mod matmul;
 pub(crate) mod merge;
 pub mod norm;
@@ -21,7 +24,9 @@ pub mod reduce;
 pub mod rope;
 pub mod scan;
 pub mod search;
+pub mod scatter;
 pub mod select;
+pub mod slice_update;
 pub mod softmax;
 pub mod sort;
 pub mod statistics;
@@ -29,3 +34,4 @@ pub mod swiglu;
 pub mod take;
 pub mod unary;
 pub mod view;
+mod writes;

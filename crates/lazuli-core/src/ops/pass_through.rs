@@ -226,7 +226,7 @@ impl FunctionRules for BatchedRules {
         for (has, axis) in given.into_iter().zip(&self.primals) {
             let part = mapped.next().filter(|_| has);
             back.push(match (part, axis) {
-                (Some(g), Some(axis)) => Some(g.move_axis(0, *axis as isize)?),
+                (Some(g), Some(axis)) => Some(g.moveaxis(0, *axis as isize)?),
                 // The same for every example: each has its part in the derivative.
                 (Some(g), None) => Some(transforms::batch::sum_front(&g)?),
                 (None, _) => None,
@@ -271,7 +271,7 @@ impl FunctionRules for BatchedRules {
             .iter()
             .zip(&self.outputs)
             .map(|(t, axis)| match axis {
-                Some(axis) => t.move_axis(0, *axis as isize),
+                Some(axis) => t.moveaxis(0, *axis as isize),
                 None => t.narrow(0, 0, 1)?.reshape(t.shape().without(0)),
             });
         Ok(Some(placed.collect::<Result<_>>()?))

@@ -60,7 +60,7 @@ impl Family for Rope {
             let (a, b) = (part(0)?, part(1)?);
             let x = a.multiply(&cos)?.subtract(&b.multiply(&sin)?)?;
             let y = b.multiply(&cos)?.add(&a.multiply(&sin)?)?;
-            let turned = Array::stack(&[x, y], axis as usize)?.reshape([t, heads, 2 * r])?;
+            let turned = Array::stack(&[x, y], axis)?.reshape([t, heads, 2 * r])?;
             let rest = wide.narrow(2, 2 * r, d)?;
             let out = Array::concatenate(&[turned, rest], 2)?;
             Ok(vec![out.astype(inputs[0].dtype())?])

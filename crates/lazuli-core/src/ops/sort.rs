@@ -115,7 +115,7 @@ impl Array {
         match axis.one(op, self.rank())? {
             None => f(&self.reshape([self.elements()])?),
             Some(axis) if axis + 1 == self.rank() => f(self),
-            Some(axis) => f(&self.move_axis(axis as isize, -1)?)?.move_axis(-1, axis as isize),
+            Some(axis) => f(&self.moveaxis(axis as isize, -1)?)?.moveaxis(-1, axis as isize),
         }
     }
 

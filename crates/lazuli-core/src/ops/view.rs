@@ -3,7 +3,9 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::scatter::Mode;
 use crate::array::Array;
+use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::op::{Family, Op, Outs};
@@ -30,6 +32,22 @@ pub enum View {
     },
     /// Axes of length 1 and new leading axes repeated.
     Broadcast(Shape),
+    /// Any strides, in elements, over the elements in row-major order.
+    Strided {
+        /// The result's shape.
+        shape: Shape,
+        /// Distance along each axis.
+        strides: SmallVec<[isize; 4]>,
+        /// First element.
+        offset: usize,
+    },
+    /// The bytes as elements of another dtype; the last axis has as many as they make.
+    Bits {
+        /// The operand's dtype.
+        from: Dtype,
+        /// The result's dtype.
+        to: Dtype,
+    },
 }
 
 impl View {
@@ -41,6 +59,19 @@ impl View {
             View::Permute(perm) => Some(layout.permute(shape, perm)),
             View::Slice { start, step, .. } => Some(layout.slice(shape, start, step, to)),
             View::Broadcast(_) => Some(layout.broadcast(shape, to)),
+            View::Strided {
+                strides, offset, ..
+            } => {
+                let first = layout.offset + offset;
+                let row_major = layout.is_contiguous();
+                row_major.then(|| Layout::strided(first, strides.clone(), to))
+            }
+            View::Bits { from, to } if from.size() == to.size() => Some(layout.clone()),
+            View::Bits { from, to } => {
+                let first = layout.offset * from.size();
+                let whole = layout.is_contiguous() && first.is_multiple_of(to.size());
+                whole.then(|| Layout::contiguous(first / to.size()))
+            }
         }
     }
 }
@@ -53,6 +84,8 @@ impl Family for View {
             View::Permute(_) => "transpose",
             View::Slice { .. } => "slice",
             View::Broadcast(_) => "broadcast_to",
+            View::Strided { .. } => "as_strided",
+            View::Bits { .. } => "view",
         }
     }
 
@@ -60,6 +93,10 @@ impl Family for View {
         let from = inputs[0].shape();
         let shape = match self {
             View::Identity => from.clone(),
+            View::Reshape(to) if to.checked_bytes(1).is_none() => {
+                let what = format!("{to} does not fit in memory");
+                return Err(Error::shape("reshape", what));
+            }
             View::Reshape(to) if to.elements() == from.elements() => to.clone(),
             View::Reshape(to) => {
                 return Err(Error::shape(
@@ -95,6 +132,17 @@ impl Family for View {
                 }
                 to.clone()
             }
+            View::Strided {
+                shape,
+                strides,
+                offset,
+            } => {
+                check_strided(from, shape, strides, *offset)?;
+                shape.clone()
+            }
+            View::Bits { to, .. } => {
+                return Ok(smallvec![(bits_shape(&inputs[0], *to)?, *to)]);
+            }
         };
         Ok(smallvec![(shape, inputs[0].dtype())])
     }
@@ -117,7 +165,19 @@ impl Family for View {
                 }
                 g.permute(&inverse)?
             }
-            View::Slice { start, step, len } => spread(g, from, start, step, len)?,
+            View::Slice { start, step, .. } => {
+                Array::full(from, 0.0, g.dtype())?.slice_update(g, start, step, Mode::Set)?
+            }
+            View::Strided {
+                shape,
+                strides,
+                offset,
+            } => {
+                let at = positions(shape, strides, *offset)?;
+                let zeros = Array::full([from.elements()], 0.0, g.dtype())?;
+                zeros.put(&[0], &[at], 0, g, Mode::Add)?.reshape(from)?
+            }
+            View::Bits { .. } => return Ok(vec![None]),
             View::Broadcast(to) => {
                 let lead = to.len() - from.len();
                 let axes: Vec<isize> = (0..to.len())
@@ -131,6 +191,9 @@ impl Family for View {
     }
 
     fn jvp(&self, _: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+        if matches!(self, View::Bits { .. }) {
+            return Ok(vec![None]);
+        }
         let of = |t: &Array| Array::from_op(Op::from(Box::new(self.clone())), &[t]);
         Ok(vec![tangents[0].as_ref().map(of).transpose()?])
     }
@@ -157,6 +220,21 @@ impl Family for View {
                 step: std::iter::once(1).chain(step.iter().copied()).collect(),
                 len: len.insert(0, b),
             },
+            View::Strided {
+                shape,
+                strides,
+                offset,
+            } => {
+                let example = (x.elements() / b.max(1)) as isize;
+                View::Strided {
+                    shape: shape.insert(0, b),
+                    strides: std::iter::once(example)
+                        .chain(strides.iter().copied())
+                        .collect(),
+                    offset: *offset,
+                }
+            }
+            View::Bits { .. } => self.clone(),
             View::Broadcast(to) => {
                 let rank = x.rank() - 1;
                 let lead = std::iter::repeat_n(1, to.len() - rank);
@@ -177,7 +255,12 @@ impl Family for View {
     }
 }
 
-fn check_slice(from: &Shape, start: &[usize], step: &[isize], len: &Shape) -> Result<()> {
+pub(super) fn check_slice(
+    from: &Shape,
+    start: &[usize],
+    step: &[isize],
+    len: &Shape,
+) -> Result<()> {
     let fits = start.len() == from.len()
         && step.len() == from.len()
         && len.len() == from.len()
@@ -197,46 +280,95 @@ fn check_slice(from: &Shape, start: &[usize], step: &[isize], len: &Shape) -> Re
     ))
 }
 
-/// The transpose of a slice: `g` put into zeros of shape `to`, axis by axis. Elements are moved, not
-/// multiplied by zeros and ones: a NaN stays where it is.
-fn spread(g: &Array, to: &Shape, start: &[usize], step: &[isize], len: &Shape) -> Result<Array> {
-    if len.elements() == 0 {
-        return Array::full(to, 0.0, g.dtype());
-    }
-    let mut out = g.clone();
-    for axis in 0..to.len() {
-        if len[axis] == to[axis] && step[axis] == 1 {
-            continue;
+/// Checks that strides stay within the elements of `from`.
+fn check_strided(from: &Shape, shape: &Shape, strides: &[isize], offset: usize) -> Result<()> {
+    let inside = || {
+        let mut ends = [offset as i128; 2];
+        for (&dim, &stride) in shape.iter().zip(strides) {
+            let span = (stride as i128).checked_mul(dim as i128 - 1)?;
+            let end = &mut ends[(span > 0) as usize];
+            *end = end.checked_add(span)?;
         }
-        let stride = step[axis].unsigned_abs();
-        let last = (len[axis] - 1) * stride;
-        let first = if step[axis] < 0 {
-            let mut from: SmallVec<[usize; 4]> = smallvec![0; to.len()];
-            let mut back: SmallVec<[isize; 4]> = smallvec![1; to.len()];
-            (from[axis], back[axis]) = (len[axis] - 1, -1);
-            out = out.slice(&from, &back, out.shape())?;
-            start[axis] - last
-        } else {
-            start[axis]
-        };
-        let zeros = |shape: Shape| Array::full(shape, 0.0, g.dtype());
-        if stride > 1 {
-            // Each element and the gap after it, but for the last.
-            let each = out.expand_dims(axis + 1)?;
-            let gap = zeros(each.shape().with(axis + 1, stride - 1))?;
-            let spaced = out.shape().with(axis, len[axis] * stride);
-            out = Array::concatenate(&[each, gap], axis as isize + 1)?
-                .reshape(spaced)?
-                .narrow(axis as isize, 0, last + 1)?;
-        }
-        let before = zeros(out.shape().with(axis, first))?;
-        let after = zeros(out.shape().with(axis, to[axis] - first - last - 1))?;
-        out = Array::concatenate(&[before, out, after], axis as isize)?;
+        (ends[0] >= 0 && ends[1] < from.elements() as i128).then_some(())
+    };
+    let fits = shape.len() == strides.len()
+        && shape.checked_bytes(1).is_some()
+        && (shape.elements() == 0 || inside().is_some());
+    if fits {
+        return Ok(());
     }
-    Ok(out)
+    Err(Error::index(
+        "as_strided",
+        format!(
+            "shape {shape}, strides {strides:?}, offset {offset} leave the {} elements of {from}",
+            from.elements()
+        ),
+    ))
+}
+
+/// The row-major positions that strides name.
+fn positions(shape: &Shape, strides: &[isize], offset: usize) -> Result<Array> {
+    let mut at = Array::scalar(offset as i64);
+    for (axis, (&dim, &stride)) in shape.iter().zip(strides).enumerate() {
+        let mut column: Shape = std::iter::repeat_n(1, shape.len()).collect();
+        column.dims_mut()[axis] = dim;
+        let steps = Array::counting(dim)?.multiply(&Array::scalar(stride as i64))?;
+        at = at.add(&steps.reshape(column)?)?;
+    }
+    at.broadcast_to(shape)
+}
+
+/// The shape of `x` seen as elements of another dtype.
+fn bits_shape(x: &Array, to: Dtype) -> Result<Shape> {
+    let (have, want) = (x.dtype().size(), to.size());
+    if have == want {
+        return Ok(x.shape().clone());
+    }
+    let last = x.rank().checked_sub(1);
+    let bytes = last.and_then(|axis| x.dim(axis).checked_mul(have));
+    match (last, bytes) {
+        (Some(axis), Some(bytes)) if bytes.is_multiple_of(want) => {
+            Ok(x.shape().with(axis, bytes / want))
+        }
+        _ => Err(Error::shape(
+            "view",
+            format!("the last axis of {x:?} does not make whole elements of {to}"),
+        )),
+    }
 }
 
 impl Array {
+    /// The bytes as elements of another dtype. Where the size of an element differs, the last axis
+    /// gets longer or shorter.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the last axis does not make whole elements.
+    pub fn view_as(&self, dtype: Dtype) -> Result<Array> {
+        if dtype == self.dtype() {
+            self.check()?;
+            return Ok(self.clone());
+        }
+        let from = self.dtype();
+        self.view(View::Bits { from, to: dtype })
+    }
+
+    /// The elements, in row-major order, under any shape and strides from the element `offset` on.
+    ///
+    /// # Errors
+    /// [`Error::Index`] when an element lies outside.
+    pub fn as_strided(
+        &self,
+        shape: impl Into<Shape>,
+        strides: &[isize],
+        offset: usize,
+    ) -> Result<Array> {
+        self.view(View::Strided {
+            shape: shape.into(),
+            strides: strides.into(),
+            offset,
+        })
+    }
+
     fn view(&self, view: View) -> Result<Array> {
         Array::from_op(Op::from(Box::new(view)), &[self])
     }
@@ -262,7 +394,7 @@ impl Array {
         self.view(View::Permute(perm.into()))
     }
 
-    /// The last two axes exchanged.
+    /// The last two axes exchanged. (In `mlx.core` this name reverses all axes: `transpose(..)`.)
     ///
     /// # Errors
     /// [`Error::Shape`] when there are fewer than two axes.
@@ -283,7 +415,7 @@ impl Array {
     ///
     /// # Errors
     /// [`Error::Shape`] when there is no such axis.
-    pub fn move_axis(&self, from: isize, to: isize) -> Result<Array> {
+    pub fn moveaxis(&self, from: isize, to: isize) -> Result<Array> {
         let from = self.shape().axis("moveaxis", from)?;
         let to = self.shape().axis("moveaxis", to)?;
         let mut perm: SmallVec<[usize; 4]> = (0..self.rank()).collect();
@@ -303,20 +435,6 @@ impl Array {
             return Ok(self.clone());
         }
         self.view(View::Broadcast(shape))
-    }
-
-    /// A new axis of length 1 at `axis`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] when `axis` is beyond the rank.
-    pub fn expand_dims(&self, axis: usize) -> Result<Array> {
-        if axis > self.rank() {
-            return Err(Error::shape(
-                "expand_dims",
-                format!("axis {axis} is out of range for shape {}", self.shape()),
-            ));
-        }
-        self.reshape(self.shape().insert(axis, 1))
     }
 
     /// Elements `start..stop` along `axis`.

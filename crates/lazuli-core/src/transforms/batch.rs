@@ -25,7 +25,7 @@ pub(crate) fn place(mapped: Mapped, to: isize) -> Result<Array> {
     if to == 0 {
         return Ok(front);
     }
-    front.move_axis(0, to as isize)
+    front.moveaxis(0, to as isize)
 }
 
 /// The sum over the first axis.
@@ -45,7 +45,7 @@ pub(crate) fn to_front(x: &Array, axis: usize) -> Result<Array> {
     if axis == 0 {
         Ok(x.clone())
     } else {
-        x.move_axis(axis as isize, 0)
+        x.moveaxis(axis as isize, 0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Operation families on the CPU: one file each, named as in core, that checks the operands of a call
 //! and hands them to the kernels.
 
+pub(crate) mod arange;
 pub(crate) mod attention;
 pub(crate) mod binary;
 pub(crate) mod cache;
@@ -9,6 +10,9 @@ pub(crate) mod concat;
 pub(crate) mod copy;
 mod elementwise;
 pub(crate) mod experts;
+pub(crate) mod gather;
+mod indices;
+pub(crate) mod mask;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod quantized;
@@ -16,10 +20,10 @@ pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod rope;
 pub(crate) mod scan;
+pub(crate) mod scatter;
 pub(crate) mod select;
 mod seqs;
 pub(crate) mod softmax;
 pub(crate) mod sort;
 pub(crate) mod swiglu;
-pub(crate) mod take;
 pub(crate) mod unary;

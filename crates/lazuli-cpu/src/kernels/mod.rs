@@ -1,6 +1,7 @@
 //! Kernels over plain slices: no graph, no arrays, one file per family and path.
 
 pub mod attention;
+pub mod combine;
 pub mod conv;
 pub mod copy;
 pub mod elementwise;

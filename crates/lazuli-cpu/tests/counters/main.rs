@@ -16,6 +16,7 @@ fn memory_is_donated_and_kernels_are_used() {
             with_device(device, || {
                 a_chain_of_additions_allocates_at_most_two_buffers();
                 what_somebody_can_see_is_not_written();
+                writes_to_an_array_that_was_given_up_take_no_memory();
                 base_operations_have_kernels();
             });
         }
@@ -50,6 +51,36 @@ fn what_somebody_can_see_is_not_written() {
     assert_eq!(view.to_vec::<f32>().unwrap(), [1.0; 50]);
 }
 
+fn writes_to_an_array_that_was_given_up_take_no_memory() {
+    let row = Array::from(vec![1.0f32; 64]);
+    let at = Array::from([3i64, 5]);
+    let along = Array::full([1, 64], 2.0, Dtype::I32)
+        .unwrap()
+        .copy()
+        .unwrap();
+    let updates = Array::full([2, 64], 1.0, Dtype::F32)
+        .unwrap()
+        .copy()
+        .unwrap();
+    let mut x = Array::zeros([64, 64], Dtype::F32).unwrap();
+    for array in [&x, &along, &updates] {
+        array.eval().unwrap();
+    }
+    let before = memory::allocations();
+    for _ in 0..3 {
+        x = x.set((1, ..), &row).unwrap();
+        x = x.at(&at).add(&updates).unwrap();
+        x = x
+            .put_along_axis(&along, &row.reshape([1, 64]).unwrap(), 0)
+            .unwrap();
+        x.eval().unwrap();
+    }
+    let taken = memory::allocations() - before;
+    assert_eq!(taken, 0, "buffers for writes in place");
+    let sum = x.sum(&[0, 1], false).unwrap().item::<f32>().unwrap();
+    assert_eq!(sum, 64.0 * (1.0 + 2.0 * 3.0 + 1.0));
+}
+
 fn base_operations_have_kernels() {
     let before = plan::decomposed();
     for dtype in [Dtype::F32, Dtype::BF16, Dtype::F16] {
@@ -74,6 +105,9 @@ fn base_operations_have_kernels() {
             Array::concatenate(&[x.clone(), x.clone()], 1),
             t.take(&i, 1),
             t.softmax(-1),
+            t.at((.., &i)).add(1.0),
+            t.get((&i, &i)),
+            t.set((.., 1..3), 0.5),
             t.copy(),
         ];
         for y in all {

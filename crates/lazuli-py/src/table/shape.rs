@@ -57,7 +57,7 @@ pub(crate) fn functions() -> Vec<Entry> {
             "moveaxis",
             "(a: array, /, source: int, destination: int, *, stream: StreamOrDevice = None) -> array",
             "One axis moved to another place.",
-            |a: Array, source: isize, destination: isize| a.move_axis(source, destination)
+            |a: Array, source: isize, destination: isize| a.moveaxis(source, destination)
         ),
         row!(
             "broadcast_to",

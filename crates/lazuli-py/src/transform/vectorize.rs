@@ -98,7 +98,7 @@ fn placed(x: &Array, axis: Option<isize>) -> PyResult<Array> {
     match axis {
         Some(axis) => {
             let to = usize_axis(axis, x.rank(), x)?;
-            x.move_axis(0, to as isize).or_raise()
+            x.moveaxis(0, to as isize).or_raise()
         }
         // The same for every example, says who calls: the first stands for all.
         None => {

@@ -7,15 +7,13 @@ use smallvec::SmallVec;
 use crate::Pool;
 use crate::kernels::elementwise::{Loops, SHARED_BYTES};
 
-/// Which blocks of an operand go where. Block `(b, p)` of the output is block `picks[p]` of the
-/// operand within its outer position `b`.
+/// Which blocks of an operand go where. Block `(b, p)` of the output is the block at `picks[p]` of
+/// the operand within its outer position `b`.
 pub struct Pick<'a> {
     /// The axes before the picked one: from the output (0) and the operand (1), in bytes.
     pub outer: Loops<2>,
-    /// Bytes between blocks of the operand along the picked axis.
-    pub step: isize,
-    /// Positions along the picked axis, all within it.
-    pub picks: &'a [usize],
+    /// Byte offset of each block in the operand.
+    pub picks: &'a [isize],
     /// One block: output (0) and operand (1).
     pub block: Loops<2>,
     /// Bytes of an element.
@@ -76,7 +74,7 @@ impl Pick<'_> {
             let pick = at % self.picks.len();
             let starts = [
                 to.wrapping_add(pick * bytes),
-                from.wrapping_offset(self.picks[pick] as isize * self.step),
+                from.wrapping_offset(self.picks[pick]),
             ];
             self.block.rows(starts, 0..elements, |row| {
                 // SAFETY: the row lies in block `pick` of both operands (the caller's promise).
@@ -103,8 +101,8 @@ impl Pick<'_> {
             let [to, from] = outer.of(at / count);
             let first = at % count;
             let last = count.min(first + range.end - at);
-            for (pick, &position) in self.picks.iter().enumerate().take(last).skip(first) {
-                let x = from.wrapping_offset(position as isize * self.step);
+            for (pick, &offset) in self.picks.iter().enumerate().take(last).skip(first) {
+                let x = from.wrapping_offset(offset);
                 // SAFETY: the element lies in both operands (the caller's promise).
                 unsafe {
                     let x = x.cast::<T>().read_unaligned();

@@ -28,14 +28,22 @@ pub struct Row<const N: usize> {
 // SAFETY: a row is addresses; who may use them when is decided where it is made and used.
 unsafe impl<const N: usize> Sync for Row<N> {}
 
-struct Starts<const N: usize>([*mut u8; N]);
+/// First elements of operands, shared with the threads of a region.
+pub struct Starts<const N: usize>([*mut u8; N]);
 
 // SAFETY: as for `Row`.
 unsafe impl<const N: usize> Sync for Starts<N> {}
 
 impl<const N: usize> Starts<N> {
-    fn get(&self) -> [*mut u8; N] {
+    /// The addresses.
+    pub fn get(&self) -> [*mut u8; N] {
         self.0
+    }
+}
+
+impl<const N: usize> From<[*mut u8; N]> for Starts<N> {
+    fn from(starts: [*mut u8; N]) -> Starts<N> {
+        Starts(starts)
     }
 }
 

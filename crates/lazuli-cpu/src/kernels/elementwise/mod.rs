@@ -13,7 +13,7 @@ pub mod loops;
 pub mod number;
 pub mod rows;
 
-pub use loops::{Loops, Row, SHARED_BYTES};
+pub use loops::{Loops, Row, SHARED_BYTES, Starts};
 
 use half::{bf16, f16};
 

@@ -8,6 +8,8 @@ use super::common::*;
 
 mod base;
 mod reduce;
+mod index;
+mod shape;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -21,6 +23,7 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
     let parts = [base::functions(), reduce::functions()];
+    let parts = [base::functions(), index::functions(), shape::functions()];
     parts.into_iter().flatten().collect()
 }
 

@@ -3,7 +3,7 @@
 //! Own trait instead of PyO3's, because the arguments are types of other crates (`Array`, `Dtype`) and
 //! because `*arguments` convert as one.
 
-use lazuli_core::{Array, Dtype};
+use lazuli_core::{Array, Axes, Dtype};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};
@@ -126,14 +126,6 @@ impl Integers {
             Integers::Several(values) => values.clone(),
         }
     }
-
-    /// One value for each of `count` axes; a single one stands for all.
-    pub(crate) fn repeated(&self, count: usize) -> Vec<isize> {
-        match self {
-            Integers::One(value) => vec![*value; count],
-            Integers::Several(values) => values.clone(),
-        }
-    }
 }
 
 impl FromArgument for Integers {
@@ -142,6 +134,16 @@ impl FromArgument for Integers {
             Ok(one) => Ok(Integers::One(one)),
             Err(_) => Vec::from_argument(value).map(Integers::Several),
         }
+    }
+}
+
+/// None: all axes.
+impl FromArgument for Axes {
+    fn from_argument(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(match Option::<Integers>::from_argument(value)? {
+            None => Axes::All,
+            Some(axes) => Axes::from(axes.to_vec()),
+        })
     }
 }
 
@@ -162,13 +164,4 @@ pub(crate) fn dims(dims: &[isize]) -> PyResult<Vec<usize>> {
             .map_err(|_| crate::error::value_error("shape", format!("{d} is negative in {dims:?}")))
     };
     dims.iter().map(length).collect()
-}
-
-/// The last slot of a signature whose Rust function ignores it.
-pub(crate) struct Ignored;
-
-impl FromArgument for Ignored {
-    fn from_argument(_: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Ignored)
-    }
 }

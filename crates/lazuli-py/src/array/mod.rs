@@ -16,7 +16,7 @@ mod pickle;
 
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use lazuli_core::{Array, Dtype};
+use lazuli_core::Array;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
@@ -329,10 +329,4 @@ impl PyArray {
         // SAFETY: CPython gives back a view that `buffer::fill` filled.
         unsafe { buffer::release(view) }
     }
-}
-
-/// The elements of `array` converted as the class converts them; used where a function takes anything
-/// that an array can be made of.
-pub(crate) fn of_any(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array> {
-    array_of(value, dtype)
 }

@@ -13,6 +13,7 @@ mod interrupt;
 mod memory;
 mod model;
 mod output;
+mod progress;
 mod prompt;
 mod stream;
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use lazuli::io::safetensors::Checkpoint;
-use lazuli::io::{Error, model_folder};
 use lazuli::lm::config::Config;
 use lazuli::lm::engine::{Files, LanguageModel};
 use lazuli::lm::model::{LoadOptions, Model};
@@ -24,13 +23,13 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The model called `name`, or the embedded one.
+    /// The model called `name`, or the embedded one; a `quiet` search says nothing of a download.
     ///
     /// # Errors
     /// What is missing, or why it is refused.
-    pub(crate) fn find(name: Option<&str>) -> Result<Source> {
+    pub(crate) fn find(name: Option<&str>, quiet: bool) -> Result<Source> {
         match (name, embedded::files()) {
-            (Some(name), _) => folder(name).map(Source::Folder),
+            (Some(name), _) => folder(name, quiet).map(Source::Folder),
             (None, Some(files)) => Ok(Source::Embedded(files)),
             (None, None) => Err(usage(
                 "no model: pass --model with a folder or org/name (this build has none embedded)",
@@ -48,10 +47,10 @@ impl Source {
 }
 
 /// Finds and loads the model that was asked for, on the CPU that was asked for.
-pub(crate) fn load(args: &ModelArgs) -> Result<LanguageModel> {
+pub(crate) fn load(args: &ModelArgs, quiet: bool) -> Result<LanguageModel> {
     args.threads.init()?;
     let options = args.load_options();
-    Ok(match Source::find(args.model.as_deref())? {
+    Ok(match Source::find(args.model.as_deref(), quiet)? {
         Source::Folder(folder) => LanguageModel::load(&folder, options)?,
         Source::Embedded(files) => LanguageModel::from_files(&files, options)?,
     })
@@ -60,7 +59,8 @@ pub(crate) fn load(args: &ModelArgs) -> Result<LanguageModel> {
 /// As [`load`], without the model's text side.
 pub(crate) fn load_network(args: &ModelArgs) -> Result<Model> {
     args.threads.init()?;
-    network(&Source::find(args.model.as_deref())?, args.load_options())
+    let source = Source::find(args.model.as_deref(), false)?;
+    network(&source, args.load_options())
 }
 
 /// The model alone, which needs no tokenizer.
@@ -75,11 +75,11 @@ pub(crate) fn network(source: &Source, options: LoadOptions) -> Result<Model> {
     })
 }
 
-/// The folder of the model called `name`.
+/// The folder of the model called `name`, which is downloaded if it has to be.
 ///
 /// # Errors
 /// Where it was looked for, or why it is refused.
-pub(crate) fn folder(name: &str) -> Result<PathBuf> {
+pub(crate) fn folder(name: &str, quiet: bool) -> Result<PathBuf> {
     if is_gguf(Path::new(name)) {
         bail!("{name}: {GGUF}");
     }
@@ -90,21 +90,25 @@ pub(crate) fn folder(name: &str) -> Result<PathBuf> {
         }
         _ => {}
     }
-    let folder = match model_folder::find(name) {
-        Ok(folder) => folder,
-        Err(error @ Error::NoModel { .. }) if is_hub_name(name) => bail!(
-            "{error}: download it there (hf download {name}), or pass the folder that has its \
-             config.json, tokenizer.json and safetensors files"
-        ),
-        Err(error) => return Err(error.into()),
-    };
+    let folder = find(name, quiet)?;
     refuse(&folder)?;
     Ok(folder)
 }
 
-/// `org/name`, and nothing that looks like a path.
-fn is_hub_name(name: &str) -> bool {
-    name.split('/').count() == 2 && !name.starts_with(['.', '/', '~'])
+#[cfg(feature = "hub")]
+fn find(name: &str, quiet: bool) -> lazuli::io::Result<PathBuf> {
+    let mut download = crate::progress::Download::new(name);
+    let settings = lazuli::io::hub::Settings::from_environment();
+    lazuli::io::hub::find(name, &settings, &mut |step| {
+        if !quiet {
+            download.show(step);
+        }
+    })
+}
+
+#[cfg(not(feature = "hub"))]
+fn find(name: &str, _quiet: bool) -> lazuli::io::Result<PathBuf> {
+    lazuli::io::model_folder::find(name)
 }
 
 const GGUF: &str = "GGUF models are not supported: pass the folder of the model's safetensors \

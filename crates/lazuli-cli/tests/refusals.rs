@@ -27,8 +27,8 @@ fn a_missing_model_says_where_it_was_looked_for() {
     generate("/nowhere/at all").fails(1, "model `/nowhere/at all`: there is no such folder");
     generate("org/name").fails(
         1,
-        "model `org/name`: there is no such folder, and no such download in /nonexistent/hub: \
-         download it there (hf download org/name), or pass the folder that has its config.json, \
+        "model `org/name`: there is no such folder, and no such download in /nonexistent/hub \
+         (HF_HUB_OFFLINE is set): download it there (hf download org/name), or pass the folder that has its config.json, \
          tokenizer.json and safetensors files",
     );
 }

@@ -24,15 +24,8 @@ pub struct Data {
 pub(crate) type Inputs = SmallVec<[Array; 2]>;
 pub(crate) type Results = Result<SmallVec<[Data; 1]>>;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    New,
-    Claimed,
-    Done,
-}
-
 pub(crate) struct State {
-    pub(crate) phase: Phase,
+    claimed: bool,
     pub(crate) inputs: Inputs,
 }
 
@@ -62,7 +55,7 @@ impl Node {
             depth: depth.saturating_add(1),
             mark: AtomicU64::new(0),
             state: Mutex::new(State {
-                phase: Phase::New,
+                claimed: false,
                 inputs,
             }),
             results: OnceLock::new(),
@@ -78,7 +71,7 @@ impl Node {
             depth: 0,
             mark: AtomicU64::new(0),
             state: Mutex::new(State {
-                phase: Phase::Done,
+                claimed: true,
                 inputs: Inputs::new(),
             }),
             results: OnceLock::from(results),
@@ -98,9 +91,9 @@ impl Node {
             return;
         }
         self.traced.store(false, Relaxed);
-        let freed = match state.phase {
-            Phase::Done => std::mem::take(&mut state.inputs),
-            _ => Inputs::new(),
+        let freed = match self.results.get() {
+            Some(_) => std::mem::take(&mut state.inputs),
+            None => Inputs::new(),
         };
         drop(state);
         drop(freed);
@@ -123,10 +116,10 @@ impl Node {
     /// Takes the right to evaluate the node, and its inputs; none if another has or had it.
     pub(crate) fn claim(&self) -> Option<Inputs> {
         let mut state = self.lock();
-        if state.phase != Phase::New {
+        if state.claimed {
             return None;
         }
-        state.phase = Phase::Claimed;
+        state.claimed = true;
         Some(if self.is_traced() {
             state.inputs.clone()
         } else {
@@ -137,15 +130,6 @@ impl Node {
     /// Publishes the results of a claimed node and wakes whoever waits for them.
     pub(crate) fn publish(&self, results: Results) {
         let _ = self.results.set(results);
-        let mut state = self.lock();
-        state.phase = Phase::Done;
-        // A trace that followed the node when it was claimed may have ended meanwhile.
-        let freed = match self.is_traced() {
-            true => Inputs::new(),
-            false => std::mem::take(&mut state.inputs),
-        };
-        drop(state);
-        drop(freed);
         let lot = parking(self);
         // Waking is a system call even when nobody sleeps.
         if lot.sleepers.load(Relaxed) > 0 {
@@ -176,7 +160,10 @@ impl Node {
     }
 
     pub(crate) fn scheduled_in(&self, epoch: u64) -> bool {
-        self.mark.swap(epoch, Relaxed) == epoch
+        // Not one exchange: evaluations that meet may both schedule a node, and one will claim it.
+        let seen = self.mark.load(Relaxed) == epoch;
+        self.mark.store(epoch, Relaxed);
+        seen
     }
 }
 

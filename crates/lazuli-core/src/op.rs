@@ -99,6 +99,8 @@ families! {
     SearchSorted(ops::search::SearchSorted),
     /// Matrix product over the last two axes.
     Matmul(ops::matmul::Matmul),
+    /// Convolution over spatial axes.
+    Conv(Box<ops::conv::Conv>),
     /// Joining along an axis.
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.
@@ -125,6 +127,8 @@ families! {
     LogSumExp(ops::softmax::LogSumExp),
     /// Root-mean-square norm over the last axis.
     RmsNorm(ops::norm::RmsNorm),
+    /// Layer norm over the last axis.
+    LayerNorm(ops::norm::LayerNorm),
     /// `silu(gate) * up`.
     Swiglu(ops::swiglu::Swiglu),
     /// Rotary position embedding.
@@ -139,6 +143,8 @@ families! {
     CacheAppend(ops::cache::CacheAppend),
     /// Attention of ragged rows over caches.
     Attention(ops::attention::Attention),
+    /// Attention of a batch of queries over keys and values of one length.
+    ScaledDotProduct(ops::scaled_dot_product::ScaledDotProduct),
     /// Depthwise causal convolution of ragged rows.
     CausalConv(ops::recurrent::CausalConv),
     /// Gated delta rule of ragged rows.
@@ -147,8 +153,16 @@ families! {
     Route(ops::experts::Route),
     /// Product of each row with the matrices of its experts.
     GatherMatmul(ops::experts::GatherMatmul),
+    /// Outer products added to the matrices that ids name.
+    ScatterOuter(ops::gather_mm::ScatterOuter),
+    /// Matrix products over segments of the inner axis.
+    SegmentedMatmul(ops::gather_mm::SegmentedMatmul),
     /// Weighted sum of expert outputs.
     Combine(ops::experts::Combine),
+    /// Fourier transforms.
+    Fft(Box<ops::fft::Fft>),
+    /// Random bits of keys.
+    RandomBits(Box<ops::random::RandomBits>),
     /// An operation of somebody else's.
     Custom(Custom),
 }

@@ -1,7 +1,6 @@
 //! Plans: a graph with its shapes fixed and its memory assigned, ready for a backend to lower.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use smallvec::SmallVec;
@@ -413,10 +412,4 @@ impl<'a> Builder<'a> {
             self.plan.values[id].place = self.plan.values[root].place;
         }
     }
-}
-
-/// A plan with its executable, as evaluation caches them.
-pub(crate) struct Lowered {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) executable: Arc<dyn crate::backend::Executable>,
 }

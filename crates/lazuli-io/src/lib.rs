@@ -1,4 +1,4 @@
-//! Files of tensors: safetensors and npy, memory maps, and where a model's folder is.
+//! Files of tensors: safetensors and npy, memory maps, where a model's folder is, and how it gets there.
 //!
 //! This crate deals in names, dtypes, shapes and byte ranges; it knows no arrays, so that parsing
 //! can be tested and fuzzed without a device, and so that the layer above decides what is copied,
@@ -10,6 +10,8 @@
 #![deny(unsafe_code)]
 
 mod error;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod mmap;
 pub mod model_folder;
 pub mod npy;

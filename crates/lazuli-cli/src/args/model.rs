@@ -8,8 +8,8 @@ use lazuli::lm::model::LoadOptions;
 /// Which model, and how it computes.
 #[derive(Args, Debug)]
 pub(crate) struct ModelArgs {
-    /// Model: a folder, a safetensors file in one, or org/name from the Hugging Face cache [default:
-    /// the embedded model]
+    /// Model: a folder, a safetensors file in one, or org/name[@revision] on the Hugging Face hub,
+    /// downloaded once [default: the embedded model]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use lazuli::Dtype;
 use lazuli::core::ops::quantized::Affine;
 use lazuli::lm::convert::{Conversion, Error, Recipe, Report, Weights};
@@ -14,7 +13,7 @@ use lazuli::lm::convert::{Conversion, Error, Recipe, Report, Weights};
 use crate::args::ThreadArgs;
 use crate::failure::{INTERRUPTED, report};
 use crate::output::{count, note, size};
-use crate::{interrupt, model};
+use crate::{interrupt, model, progress};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +27,7 @@ The folder can be loaded by lazuli and by mlx-lm. It appears when it is complete
 /// Flags of `lazuli convert`.
 #[derive(Args, Debug)]
 pub(crate) struct ConvertArgs {
-    /// Model: a folder, or org/name from the Hugging Face cache
+    /// Model: a folder, or org/name[@revision] on the Hugging Face hub, downloaded once
     #[arg(long, visible_alias = "hf-path", value_name = "MODEL")]
     model: String,
 
@@ -149,9 +148,9 @@ impl ConvertArgs {
 pub(crate) fn run(args: &ConvertArgs) -> Result<ExitCode> {
     let conversion = args.conversion()?;
     args.threads.init()?;
-    let from = model::folder(&args.model)?;
+    let from = model::folder(&args.model, false)?;
     let ctrl_c = interrupt::listen();
-    let bar = progress_bar();
+    let bar = progress::bar("converting {bar:30} {bytes} of {total_bytes}, {eta} left");
     let result = conversion.run(&from, &args.output, |progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
@@ -172,16 +171,6 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<ExitCode> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Shown when stderr is a terminal, and gone when the work is done.
-fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    let template = "converting {bar:30} {bytes} of {total_bytes}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn summary(args: &ConvertArgs, written: &Report) -> String {

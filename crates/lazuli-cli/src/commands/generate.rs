@@ -54,7 +54,7 @@ pub(crate) struct GenerateArgs {
 pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     let options = args.answer.options()?;
     let text = prompt::read(args.prompt.as_deref())?;
-    let mut lm = model::load(&args.model)?;
+    let mut lm = model::load(&args.model, args.quiet)?;
     args.answer.add_eos(&mut lm)?;
     let tokens = tokens(args, &lm, text)?;
     let longest = tokens.len().saturating_add(options.max_tokens);

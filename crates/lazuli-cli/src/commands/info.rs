@@ -26,8 +26,8 @@ const CONTEXTS: [usize; 4] = [2_048, 8_192, 32_768, 131_072];
 /// Flags of `lazuli info`.
 #[derive(Args, Debug)]
 pub(crate) struct InfoArgs {
-    /// Model: a folder, a safetensors file in one, or org/name from the Hugging Face cache [default:
-    /// the embedded model]
+    /// Model: a folder, a safetensors file in one, or org/name[@revision] on the Hugging Face hub,
+    /// downloaded once [default: the embedded model]
     model: Option<String>,
 
     /// The same, as the other commands take it
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &InfoArgs) -> Result<ExitCode> {
     }
     lazuli::init()?;
     let name = args.model.as_deref().or(args.model_flag.as_deref());
-    let source = Source::find(name)?;
+    let source = Source::find(name, false)?;
     let model = model::network(&source, LoadOptions::default())?;
     let card = Card::new(source.name(), &model, &args.context)?;
     print(&match args.json {

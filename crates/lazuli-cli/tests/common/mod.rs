@@ -98,12 +98,17 @@ pub(crate) fn lazuli<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S
         "LAZULI_CPU",
         "LAZULI_THREADS",
         "COLUMNS",
+        "HF_ENDPOINT",
         "HF_HOME",
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "SSL_CERT_FILE",
         "XDG_CACHE_HOME",
     ] {
         command.env_remove(variable);
     }
     command.env("HF_HUB_CACHE", "/nonexistent/hub");
+    command.env("HF_HUB_OFFLINE", "1");
     command
 }
 

@@ -74,8 +74,18 @@ impl From<RangeFull> for Item {
     }
 }
 
-/// Every `step`-th position of a range. A negative step goes backwards: `step(.., -1)` reverses an
-/// axis, `step(4..0, -2)` is positions 4 and 2.
+/// Every `step`-th position from `start` to before `stop`, as in Python: `slice(4, None, -2)` is
+/// positions 4, 2 and 0.
+pub fn slice(start: impl Into<Option<isize>>, stop: impl Into<Option<isize>>, step: isize) -> Item {
+    Item::Range {
+        start: start.into(),
+        stop: stop.into(),
+        step,
+    }
+}
+
+/// Every `step`-th position of a range. A negative step goes backwards from the range's start:
+/// `step(.., -1)` reverses an axis.
 pub fn step(range: impl Span, step: isize) -> Item {
     let (start, mut stop, inclusive) = range.ends();
     if inclusive && let Some(last) = stop {
@@ -123,6 +133,13 @@ impl<T: Position> From<&[T]> for Item {
     fn from(positions: &[T]) -> Item {
         let list: Vec<i64> = positions.iter().map(|p| p.position() as i64).collect();
         listed(Array::from_slice(&list, [list.len()]))
+    }
+}
+
+/// All of the array or nothing, along a new axis.
+impl From<bool> for Item {
+    fn from(all: bool) -> Item {
+        Item::Array(all.into())
     }
 }
 

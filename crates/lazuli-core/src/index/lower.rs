@@ -54,7 +54,8 @@ const ALL: Item = Item::Range {
     step: 1,
 };
 
-/// The items with `Ellipsis` replaced by whole ranges; one for every axis.
+/// The items with `Ellipsis` replaced by whole ranges, so that every axis has one. Where there are no
+/// axes left it stays: it keeps index arrays on both sides apart, as in NumPy.
 pub(super) fn expanded(index: &Index, shape: &Shape) -> Result<Vec<Item>> {
     for item in &index.0 {
         if let Item::Array(a) = item {
@@ -72,6 +73,9 @@ pub(super) fn expanded(index: &Index, shape: &Shape) -> Result<Vec<Item>> {
         if !matches!(item, Item::Ellipsis) {
             items.push(item.clone());
         } else if std::mem::take(&mut open) {
+            if left == 0 {
+                items.push(Item::Ellipsis);
+            }
             items.extend(std::iter::repeat_n(ALL, left));
         } else {
             return Err(Error::index("index", "there is more than one ellipsis"));
@@ -216,11 +220,7 @@ fn place(items: &[Item], out: &mut Lowered) -> Result<()> {
         *array = array.broadcast_to(&common)?;
     }
     let arrays = !out.arrays.is_empty();
-    let advanced = |item: &Item| match item {
-        Item::Array(_) => arrays,
-        Item::At(_) => arrays,
-        _ => false,
-    };
+    let advanced = |item: &Item| arrays && matches!(item, Item::Array(_) | Item::At(_));
     let first = items.iter().position(advanced);
     let last = items.iter().rposition(advanced);
     let neighbours = match (first, last) {
@@ -239,9 +239,10 @@ fn place(items: &[Item], out: &mut Lowered) -> Result<()> {
         match item {
             Item::NewAxis => result.push(1),
             Item::Range { .. } => result.extend(dims.next().copied()),
-            _ => {
+            Item::At(_) | Item::Array(_) => {
                 dims.next();
             }
+            Item::Ellipsis => {}
         }
     }
     if neighbours {

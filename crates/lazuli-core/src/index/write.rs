@@ -44,6 +44,7 @@ macro_rules! methods {
         ///
         /// # Errors
         /// As [`Array::set`].
+        #[allow(clippy::should_implement_trait)] // `at(i).add(v)` is what `mlx.core` calls it.
         pub fn $name(self, value: impl Into<Array>) -> Result<Array> {
             self.write(&value.into(), Mode::$mode)
         }
@@ -185,7 +186,7 @@ impl Masked {
                 Item::NewAxis => place += 1,
                 Item::At(_) | Item::Ellipsis => {}
             }
-            axis += !matches!(item, Item::NewAxis) as usize;
+            axis += matches!(item, Item::At(_) | Item::Range { .. }) as usize;
             around.0.push(item.clone());
         }
         // An integer counts as an index array: beside the mask it changes nothing, apart from it the

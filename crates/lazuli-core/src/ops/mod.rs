@@ -1,16 +1,23 @@
 //! Operation families: one file each, with the builder, the shape rule, and the rules of the
 //! transforms. A backend's kernels of a family live in a file of the same name.
 
-pub mod arg_reduce;
 pub mod arange;
+pub mod arg_reduce;
 pub mod attention;
 pub mod binary;
 pub mod cache;
 pub mod cast;
+mod classify;
 pub mod concat;
+pub mod conv;
 pub mod copy;
+mod einsum;
 pub mod experts;
+pub mod fft;
 pub mod gather;
+pub mod gather_mm;
+mod hadamard;
+mod linear;
 pub mod mask;
 pub mod matmul;
 pub(crate) mod merge;
@@ -18,13 +25,16 @@ pub mod norm;
 pub mod pass_through;
 pub mod quantized;
 mod ragged;
+pub mod random;
 pub mod recurrence;
 pub mod recurrent;
 pub mod reduce;
 pub mod rope;
+mod rounding;
+pub mod scaled_dot_product;
 pub mod scan;
-pub mod search;
 pub mod scatter;
+pub mod search;
 pub mod select;
 pub mod slice_update;
 pub mod softmax;

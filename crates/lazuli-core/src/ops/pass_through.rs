@@ -15,8 +15,6 @@ use crate::transforms;
 /// A node whose results are operands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum PassThrough {
-    /// The operand, of which nothing is differentiated.
-    StopGradient,
     /// The first operands, once the others are there too.
     Depends {
         /// How many.
@@ -87,7 +85,6 @@ impl PassThrough {
     /// Which of `inputs` operands are the results.
     pub fn passed(&self, inputs: usize) -> Range<usize> {
         match self {
-            PassThrough::StopGradient => 0..inputs.min(1),
             PassThrough::Depends { outputs } => 0..(*outputs).min(inputs),
             PassThrough::Custom { primals, .. } => (*primals).min(inputs)..inputs,
         }
@@ -102,7 +99,6 @@ impl PassThrough {
 impl Family for PassThrough {
     fn name(&self) -> &'static str {
         match self {
-            PassThrough::StopGradient => "stop_gradient",
             PassThrough::Depends { .. } => "depends",
             PassThrough::Custom { .. } => "custom_function",
         }
@@ -119,15 +115,11 @@ impl Family for PassThrough {
 
     fn vjp(&self, x: &[Array], y: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
         let mut back = vec![None; x.len()];
-        match self {
-            PassThrough::StopGradient => return Ok(back),
-            PassThrough::Custom { primals, rules } => {
-                if let Some(given) = rules.0.vjp(&x[..*primals], y, g)? {
-                    back.iter_mut().zip(given).for_each(|(b, g)| *b = g);
-                    return Ok(back);
-                }
-            }
-            PassThrough::Depends { .. } => {}
+        if let PassThrough::Custom { primals, rules } = self
+            && let Some(given) = rules.0.vjp(&x[..*primals], y, g)?
+        {
+            back.iter_mut().zip(given).for_each(|(b, g)| *b = g);
+            return Ok(back);
         }
         for (at, g) in self.passed(x.len()).zip(g) {
             back[at] = Some(g.clone());
@@ -137,14 +129,10 @@ impl Family for PassThrough {
 
     fn jvp(&self, x: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
         let passed = self.passed(x.len());
-        match self {
-            PassThrough::StopGradient => return Ok(vec![None; passed.len()]),
-            PassThrough::Custom { primals, rules } => {
-                if let Some(given) = rules.0.jvp(&x[..*primals], &tangents[..*primals])? {
-                    return Ok(given.into_iter().map(Some).collect());
-                }
-            }
-            PassThrough::Depends { .. } => {}
+        if let PassThrough::Custom { primals, rules } = self
+            && let Some(given) = rules.0.jvp(&x[..*primals], &tangents[..*primals])?
+        {
+            return Ok(given.into_iter().map(Some).collect());
         }
         Ok(tangents[passed].to_vec())
     }
@@ -275,16 +263,6 @@ impl FunctionRules for BatchedRules {
                 None => t.narrow(0, 0, 1)?.reshape(t.shape().without(0)),
             });
         Ok(Some(placed.collect::<Result<_>>()?))
-    }
-}
-
-impl Array {
-    /// The array, of which no gradient flows on.
-    ///
-    /// # Errors
-    /// The error of a poisoned array.
-    pub fn stop_gradient(&self) -> Result<Array> {
-        Array::from_op(Box::new(PassThrough::StopGradient), &[self])
     }
 }
 

@@ -37,6 +37,9 @@ mod writer;
 
 pub use checkpoint::{Checkpoint, Tensor};
 pub use layout::TensorSpec;
+pub(crate) use shards::Listed;
+#[cfg(feature = "hub")]
+pub(crate) use shards::is_weights;
 pub use writer::{Options, Writer};
 
 use lazuli_core::Dtype;
@@ -51,7 +54,7 @@ const MOST_DIMENSIONS: usize = 64;
 /// The entry of a header that is not a tensor.
 const METADATA: &str = "__metadata__";
 
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
 /// Element types by their names in a header, with the dtype that holds them. The 8-bit floats have
 /// no dtype of their own: their bits come as `uint8` and [`Tensor::stored_as`] says what they are.

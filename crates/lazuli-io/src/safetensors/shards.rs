@@ -35,73 +35,99 @@ impl Shards {
                 weight_map: BTreeMap::new(),
             });
         }
-        let index = path.join(INDEX);
+        let listed = Listed::of(path)?;
+        if listed.names.is_empty() {
+            let reason = format!("no weights: expected model*.safetensors or {INDEX}");
+            return Err(Error::malformed(&listed.by, reason));
+        }
+        let missing: Vec<String> = listed.missing.iter().map(|name| one_line(name)).collect();
+        refuse_missing(&listed.by, &missing, listed.of)?;
+        Ok(Shards {
+            paths: listed.names.iter().map(|name| path.join(name)).collect(),
+            weight_map: listed.weight_map,
+        })
+    }
+}
+
+/// What a folder says of its files of weights.
+pub(crate) struct Listed {
+    /// What says it: the index, else the folder.
+    by: String,
+    /// The files: all that an index names, else those that are there.
+    pub(crate) names: BTreeSet<String>,
+    /// Those of them, and those that their names tell of, which are not there.
+    pub(crate) missing: Vec<String>,
+    /// How many there should be.
+    of: usize,
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Listed {
+    /// What the model folder `folder` says.
+    pub(crate) fn of(folder: &Path) -> Result<Listed> {
+        let index = folder.join(INDEX);
         match fs::read(&index) {
-            Ok(json) => from_index(path, &index, &json),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => from_names(path),
+            Ok(json) => Listed::by_index(folder, &index, &json),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Listed::by_names(folder),
             Err(e) => Err(Error::io("cannot read", &index, e)),
         }
     }
+
+    fn by_index(folder: &Path, index: &Path, json: &[u8]) -> Result<Listed> {
+        let by = index.display().to_string();
+        let Index { weight_map } = serde_json::from_slice(json)
+            .map_err(|e| Error::malformed(&by, format!("the index is not valid: {e}")))?;
+        let mut names = BTreeSet::new();
+        for (tensor, name) in &weight_map {
+            if !is_plain(name) {
+                let reason = format!(
+                    "the index puts it in `{}`, a shard must be a file of this folder",
+                    one_line(name)
+                );
+                return Err(Error::tensor(&by, tensor, reason));
+            }
+            names.insert(name.clone());
+        }
+        if names.is_empty() {
+            return Err(Error::malformed(&by, "the index lists no tensors"));
+        }
+        let absent = |name: &&String| !folder.join(name).is_file();
+        Ok(Listed {
+            by,
+            missing: names.iter().filter(absent).cloned().collect(),
+            of: names.len(),
+            names,
+            weight_map,
+        })
+    }
+
+    fn by_names(folder: &Path) -> Result<Listed> {
+        let failed = |e| Error::io("cannot list", folder, e);
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if let Some(name) = name.to_str()
+                && is_weights(name)
+            {
+                names.insert(name.to_owned());
+            }
+        }
+        let of = names.iter().filter_map(|name| shard_total(name)).max();
+        let of = of.unwrap_or(0);
+        let set = (1..=of).map(|i| format!("model-{i:05}-of-{of:05}.safetensors"));
+        Ok(Listed {
+            by: folder.display().to_string(),
+            missing: set.filter(|name| !names.contains(name)).collect(),
+            of,
+            names,
+            weight_map: BTreeMap::new(),
+        })
+    }
 }
 
-fn from_index(folder: &Path, index: &Path, json: &[u8]) -> Result<Shards> {
-    let file = index.display().to_string();
-    let Index { weight_map } = serde_json::from_slice(json)
-        .map_err(|e| Error::malformed(&file, format!("the index is not valid: {e}")))?;
-    let mut names = BTreeSet::new();
-    for (tensor, name) in &weight_map {
-        if !is_plain(name) {
-            let reason = format!(
-                "the index puts it in `{}`, a shard must be a file of this folder",
-                one_line(name)
-            );
-            return Err(Error::tensor(&file, tensor, reason));
-        }
-        names.insert(name.as_str());
-    }
-    if names.is_empty() {
-        return Err(Error::malformed(&file, "the index lists no tensors"));
-    }
-    let missing: Vec<String> = names
-        .iter()
-        .filter(|name| !folder.join(name).is_file())
-        .map(|name| one_line(name))
-        .collect();
-    refuse_missing(&file, &missing, names.len())?;
-    Ok(Shards {
-        paths: names.iter().map(|name| folder.join(name)).collect(),
-        weight_map,
-    })
-}
-
-fn from_names(folder: &Path) -> Result<Shards> {
-    let file = folder.display().to_string();
-    let failed = |e| Error::io("cannot list", folder, e);
-    let mut names = BTreeSet::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        if let Some(name) = name.to_str()
-            && name.starts_with("model")
-            && name.ends_with(".safetensors")
-        {
-            names.insert(name.to_owned());
-        }
-    }
-    if names.is_empty() {
-        let reason = format!("no weights: expected model*.safetensors or {INDEX}");
-        return Err(Error::malformed(&file, reason));
-    }
-    if let Some(of) = names.iter().filter_map(|name| shard_total(name)).max() {
-        let missing: Vec<String> = (1..=of)
-            .map(|i| super::writer::shard_name(i, of))
-            .filter(|name| !names.contains(name))
-            .collect();
-        refuse_missing(&file, &missing, of)?;
-    }
-    Ok(Shards {
-        paths: names.iter().map(|name| folder.join(name)).collect(),
-        weight_map: BTreeMap::new(),
-    })
+/// Whether a file of this name holds weights when no index says which do.
+pub(crate) fn is_weights(name: &str) -> bool {
+    name.starts_with("model") && name.ends_with(".safetensors")
 }
 
 /// All missing files at once: a download is resumed once, not once per file.

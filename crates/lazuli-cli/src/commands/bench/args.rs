@@ -30,8 +30,8 @@ Examples:
 /// Flags of `lazuli bench model`.
 #[derive(Args, Debug)]
 pub(super) struct ModelArgs {
-    /// Model: a folder, a safetensors file in one, or org/name from the Hugging Face cache [default:
-    /// the embedded model]
+    /// Model: a folder, a safetensors file in one, or org/name[@revision] on the Hugging Face hub,
+    /// downloaded once [default: the embedded model]
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
 
@@ -153,7 +153,7 @@ impl ModelArgs {
     /// The model and what to call it.
     pub(super) fn load(&self) -> Result<(String, Model)> {
         let Some(path) = &self.config else {
-            let source = Source::find(self.model.as_deref())?;
+            let source = Source::find(self.model.as_deref(), false)?;
             return Ok((
                 source.name(),
                 model::network(&source, LoadOptions::default())?,

@@ -54,7 +54,7 @@ pub(crate) struct ChatArgs {
 /// Runs the command.
 pub(crate) fn run(args: &ChatArgs) -> Result<ExitCode> {
     let options = args.answer.options()?;
-    let mut lm = model::load(&args.model)?;
+    let mut lm = model::load(&args.model, false)?;
     args.answer.add_eos(&mut lm)?;
     lm.template()?; // better now than after the first line
     model::warn_if_short(&lm, &args.answer.cache, options.max_tokens);

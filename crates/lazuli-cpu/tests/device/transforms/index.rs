@@ -121,12 +121,12 @@ pub(super) fn functions() -> Vec<Case> {
         ),
         (
             "mask read",
-            of(move |x| x[0].get(&mask())?.square()),
+            of(move |x| x[0].get(mask())?.square()),
             vec![m()],
         ),
         (
             "mask set",
-            of(move |x| x[0].set(&mask(), &x[1])?.square()),
+            of(move |x| x[0].set(mask(), &x[1])?.square()),
             vec![m(), vec![8]],
         ),
         (

@@ -169,7 +169,7 @@ struct CpuPlan {
 
 impl Executable for CpuPlan {
     fn enqueue(&self, bindings: Bindings) -> Result<Event> {
-        let memory = Memory::of(&bindings, &self.plan)?;
+        let memory = Memory::of(&self.plan, &bindings)?;
         for (step, run) in self.plan.steps.iter().zip(&self.kernels) {
             let mut inputs: SmallVec<[Operand<'_>; 4]> = SmallVec::new();
             for &id in &step.inputs {
@@ -198,7 +198,7 @@ impl Executable for CpuPlan {
     }
 }
 
-/// Where the memory of a run starts: each binding's first element.
+/// Where the memory of a run starts: the address of each binding's first element.
 struct Memory {
     inputs: SmallVec<[*mut u8; 4]>,
     outputs: SmallVec<[*mut u8; 2]>,
@@ -207,7 +207,7 @@ struct Memory {
 
 impl Memory {
     /// The addresses of bindings that are complete.
-    fn of(bindings: &Bindings, plan: &Plan) -> Result<Memory> {
+    fn of(plan: &Plan, bindings: &Bindings) -> Result<Memory> {
         let mut memory = Memory {
             inputs: SmallVec::new(),
             outputs: SmallVec::new(),
@@ -228,13 +228,12 @@ impl Memory {
     /// First element and layout of a value. A view of a strided input counts from the input's own
     /// first element, and may have elements of another size.
     fn locate<'a>(&self, value: &'a Value) -> (*mut u8, &'a Spec) {
-        let size = value.spec.dtype.size();
-        let of = |first: *mut u8| first.wrapping_add(value.offset * size);
-        let start = match value.place {
-            Place::Input(i) => of(self.inputs[i]),
-            Place::Output(i) => of(self.outputs[i]),
-            Place::Workspace(byte) => of(self.workspace.wrapping_add(byte)),
+        let memory = match value.place {
+            Place::Input(i) => self.inputs[i],
+            Place::Output(i) => self.outputs[i],
+            Place::Workspace(byte) => self.workspace.wrapping_add(byte),
         };
+        let start = memory.wrapping_add(value.offset * value.spec.dtype.size());
         (start, &value.spec)
     }
 }
@@ -242,8 +241,9 @@ impl Memory {
 fn start(binding: &Binding, spec: &Spec) -> Result<*mut u8> {
     binding.after.wait()?;
     let memory = binding.memory.host().ok_or_else(no_memory)?;
-    let byte = binding.offset * spec.dtype.size();
-    Ok(memory.as_ptr().wrapping_add(byte))
+    Ok(memory
+        .as_ptr()
+        .wrapping_add(binding.offset * spec.dtype.size()))
 }
 
 fn no_memory() -> Error {

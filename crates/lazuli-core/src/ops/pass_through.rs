@@ -115,14 +115,11 @@ impl Family for PassThrough {
 
     fn vjp(&self, x: &[Array], y: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
         let mut back = vec![None; x.len()];
-        match self {
-            PassThrough::Custom { primals, rules } => {
-                if let Some(given) = rules.0.vjp(&x[..*primals], y, g)? {
-                    back.iter_mut().zip(given).for_each(|(b, g)| *b = g);
-                    return Ok(back);
-                }
-            }
-            PassThrough::Depends { .. } => {}
+        if let PassThrough::Custom { primals, rules } = self
+            && let Some(given) = rules.0.vjp(&x[..*primals], y, g)?
+        {
+            back.iter_mut().zip(given).for_each(|(b, g)| *b = g);
+            return Ok(back);
         }
         for (at, g) in self.passed(x.len()).zip(g) {
             back[at] = Some(g.clone());
@@ -132,13 +129,10 @@ impl Family for PassThrough {
 
     fn jvp(&self, x: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
         let passed = self.passed(x.len());
-        match self {
-            PassThrough::Custom { primals, rules } => {
-                if let Some(given) = rules.0.jvp(&x[..*primals], &tangents[..*primals])? {
-                    return Ok(given.into_iter().map(Some).collect());
-                }
-            }
-            PassThrough::Depends { .. } => {}
+        if let PassThrough::Custom { primals, rules } = self
+            && let Some(given) = rules.0.jvp(&x[..*primals], &tangents[..*primals])?
+        {
+            return Ok(given.into_iter().map(Some).collect());
         }
         Ok(tangents[passed].to_vec())
     }

@@ -10,7 +10,7 @@ const WIDTH: usize = 32;
 fn block(x: &Array, up: &Array, down: &Array) -> Result<Array> {
     let mean = x
         .square()?
-        .sum(&[-1], true)?
+        .sum([-1], true)?
         .multiply(&Array::scalar(1.0 / WIDTH as f32))?;
     let h = x.multiply(&mean.add(&Array::scalar(1e-5f32))?.rsqrt()?)?;
     let h = h.matmul(up)?;
@@ -46,7 +46,7 @@ fn run(recompute: bool) -> Result<(usize, Vec<Vec<f32>>)> {
                 one(&operands)?
             };
         }
-        x.square()?.sum(&[0, 1], false)
+        x.square()?.sum([0, 1], false)
     };
     let before = memory::active();
     memory::reset_peak();

@@ -33,7 +33,7 @@ fn forward(x: &Array, layers: &[Layer]) -> Result<Array> {
 }
 
 fn total(x: &Array) -> Result<Array> {
-    x.reshape([x.elements()])?.sum(&[0], false)
+    x.reshape([x.elements()])?.sum([0], false)
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_custom_rule_is_used_in_every_composition() {
         let sums = custom_function(|x: &Array| total(x)).with_vmap(|x: &Array, axes| {
             assert_eq!(axes, [Some(0)]);
             let ones = Array::full([2], 1.0, Dtype::F32)?;
-            Ok((x.sum(&[1], false)?.multiply(&ones)?, 0.into()))
+            Ok((x.sum([1], false)?.multiply(&ones)?, 0.into()))
         });
         let mapped = vmap(|x: &Array| sums.call(x))(&x).unwrap();
         assert_eq!(mapped.to_vec::<f32>().unwrap(), [2.0, 6.0]);

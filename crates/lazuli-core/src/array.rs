@@ -32,7 +32,8 @@ impl Array {
     /// # Errors
     /// The first error of a poisoned input; else what the operation says of its operands.
     pub fn from_op(op: impl Into<Op>, inputs: &[&Array]) -> Result<Array> {
-        Array::outputs_of(op, inputs).map(|mut outs| outs.swap_remove(0))
+        let node = Array::node_of(op.into(), inputs)?;
+        Ok(Array { node, index: 0 })
     }
 
     /// All outputs of `op` over `inputs`.
@@ -40,11 +41,22 @@ impl Array {
     /// # Errors
     /// The first error of a poisoned input; else what the operation says of its operands.
     pub fn outputs_of(op: impl Into<Op>, inputs: &[&Array]) -> Result<Vec<Array>> {
-        let op = op.into();
-        let inputs: Inputs = inputs.iter().map(|&a| a.clone()).collect();
-        for input in &inputs {
+        let node = Array::node_of(op.into(), inputs)?;
+        Ok((0..node.outs.len() as u32)
+            .map(|index| Array {
+                node: node.clone(),
+                index,
+            })
+            .collect())
+    }
+
+    fn node_of(op: Op, inputs: &[&Array]) -> Result<Arc<Node>> {
+        let mut operands = Inputs::new();
+        for &input in inputs {
             input.check()?;
+            operands.push(input.clone());
         }
+        let inputs = operands;
         let outs = match op.family() {
             Some(family) => family.infer(&inputs)?,
             None => return Err(Error::value("leaf", "a leaf is given, not computed")),
@@ -54,14 +66,13 @@ impl Array {
             let what = format!("a result of shape {shape} and {dtype} does not fit in memory");
             return Err(Error::shape(op.name(), what));
         }
-        let count = outs.len();
-        let node = Arc::new(Node::new(op, inputs, outs, Device::current(), false));
-        Ok((0..count as u32)
-            .map(|index| Array {
-                node: node.clone(),
-                index,
-            })
-            .collect())
+        Ok(Arc::new(Node::new(
+            op,
+            inputs,
+            outs,
+            Device::current(),
+            false,
+        )))
     }
 
     fn leaf(shape: Shape, dtype: Dtype, data: Result<Data>) -> Array {
@@ -257,6 +268,14 @@ impl Array {
             self.eval()?;
         }
         self.known_data()
+    }
+
+    /// As [`Array::known_data`], borrowed.
+    pub(crate) fn shown_data(&self) -> Result<&Data> {
+        match self.node.wait() {
+            Ok(data) => Ok(&data[self.index as usize]),
+            Err(e) => Err(e.clone()),
+        }
     }
 
     /// The data of an evaluated array, waiting for a thread that is computing it.

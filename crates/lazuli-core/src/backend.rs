@@ -24,6 +24,10 @@ pub trait DeviceMemory: Any + Send + Sync {
     }
     /// The memory as its backend knows it.
     fn as_any(&self) -> &dyn Any;
+    /// The memory, if it is the host's.
+    fn host(&self) -> Option<&crate::host::HostMemory> {
+        None
+    }
 }
 
 impl DeviceMemory for crate::host::HostMemory {
@@ -32,6 +36,9 @@ impl DeviceMemory for crate::host::HostMemory {
     }
     fn as_any(&self) -> &dyn Any {
         self
+    }
+    fn host(&self) -> Option<&crate::host::HostMemory> {
+        Some(self)
     }
 }
 

@@ -1,12 +1,17 @@
 //! Buffers: bytes, immutable once published, resident in one or more memory spaces.
 //!
-//! An array has no device. The residency of a buffer is a table behind one lock: one thread moves, the
-//! others wait for it and find the copy. Not chosen: one buffer per device and explicit transfers,
+//! An array has no device. A buffer has a home, where its bytes were made, and a table of copies behind
+//! one lock: one thread moves, the others wait for it and find the copy. A buffer that was never
+//! elsewhere and is complete, which is every one of a CPU, is used without the lock. Not chosen: one buffer per device and explicit transfers,
 //! which would put devices into every signature.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Release},
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::backend::{Backend, DeviceMemory, Event};
 use crate::device::Space;
@@ -18,15 +23,32 @@ struct Copy {
     space: Space,
     memory: Arc<dyn DeviceMemory>,
     ready: Event,
-    /// The driver that can read the copy back to the host; none for host memory.
-    backend: Option<Arc<dyn Backend>>,
 }
 
 /// Bytes of an evaluated array. Shared by the views of it.
 pub struct Buffer {
     bytes: usize,
     exclusive: bool,
-    copies: Mutex<SmallVec<[Copy; 1]>>,
+    /// Where the bytes were made; they stay there.
+    home: Home,
+    /// Nothing is away and the bytes are complete: no lock is needed to know it.
+    settled: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct Home {
+    space: Space,
+    memory: Arc<dyn DeviceMemory>,
+    /// The driver that can read the bytes back to the host; none for host memory.
+    backend: Option<&'static Arc<dyn Backend>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What completes the bytes at home.
+    ready: Event,
+    /// Copies in other spaces.
+    away: SmallVec<[Copy; 1]>,
 }
 
 impl Buffer {
@@ -34,10 +56,10 @@ impl Buffer {
     ///
     /// # Errors
     /// When there is not enough memory.
-    pub fn allocate(backend: &Arc<dyn Backend>, bytes: usize) -> Result<Buffer> {
+    pub fn allocate(backend: &'static Arc<dyn Backend>, bytes: usize) -> Result<Buffer> {
         let memory = backend.allocate(bytes)?;
         let space = backend.space();
-        let backend = (space != Space::Host).then(|| backend.clone());
+        let backend = (space != Space::Host).then_some(backend);
         Ok(Buffer::of(bytes, true, space, memory, backend))
     }
 
@@ -70,18 +92,23 @@ impl Buffer {
         exclusive: bool,
         space: Space,
         memory: Arc<dyn DeviceMemory>,
-        backend: Option<Arc<dyn Backend>>,
+        backend: Option<&'static Arc<dyn Backend>>,
     ) -> Buffer {
         Buffer {
             bytes,
             exclusive,
-            copies: Mutex::new(smallvec![Copy {
+            home: Home {
                 space,
                 memory,
-                ready: Event::Ready,
                 backend,
-            }]),
+            },
+            settled: AtomicBool::new(true),
+            state: Mutex::default(),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Length in bytes.
@@ -106,89 +133,97 @@ impl Buffer {
     /// When there is no memory for the copy, or the device fails.
     pub fn resident(&self, backend: &Arc<dyn Backend>) -> Result<(Arc<dyn DeviceMemory>, Event)> {
         let space = backend.space();
-        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(copy) = copies.iter().find(|c| c.space == space) {
+        if space == self.home.space {
+            let ready = match self.settled.load(Acquire) {
+                true => Event::Ready,
+                false => self.lock().ready.clone(),
+            };
+            return Ok((self.home.memory.clone(), ready));
+        }
+        let mut state = self.lock();
+        if let Some(copy) = state.away.iter().find(|c| c.space == space) {
             return Ok((copy.memory.clone(), copy.ready.clone()));
         }
-        if space != Space::Host {
-            let host = self.on_host(&mut copies)?;
-            let memory = backend.allocate(self.bytes)?;
-            let ready = backend.copy(&host.memory, &memory, self.bytes, &host.ready)?;
-            copies.push(Copy {
+        let host = self.on_host(&mut state)?;
+        if space == Space::Host {
+            return Ok((host.memory, host.ready));
+        }
+        let memory = backend.allocate(self.bytes)?;
+        let ready = backend.copy(&host.memory, &memory, self.bytes, &host.ready)?;
+        self.send(
+            &mut state,
+            Copy {
                 space,
                 memory: memory.clone(),
                 ready: ready.clone(),
-                backend: Some(backend.clone()),
-            });
-            return Ok((memory, ready));
-        }
-        let host = self.on_host(&mut copies)?;
-        Ok((host.memory, host.ready))
+            },
+        );
+        Ok((memory, ready))
     }
 
-    fn on_host(&self, copies: &mut SmallVec<[Copy; 1]>) -> Result<Copy> {
-        if let Some(copy) = copies.iter().find(|c| c.space == Space::Host) {
+    fn send(&self, state: &mut State, copy: Copy) {
+        self.settled.store(false, Release);
+        state.away.push(copy);
+    }
+
+    fn on_host(&self, state: &mut State) -> Result<Copy> {
+        if self.home.space == Space::Host {
+            return Ok(Copy {
+                space: Space::Host,
+                memory: self.home.memory.clone(),
+                ready: state.ready.clone(),
+            });
+        }
+        if let Some(copy) = state.away.iter().find(|c| c.space == Space::Host) {
             return Ok(copy.clone());
         }
-        let from = copies[0].clone();
-        let backend = from
-            .backend
+        let backend = (self.home.backend)
             .ok_or_else(|| Error::device("copy", "a buffer outside the host has no device"))?;
         let memory: Arc<dyn DeviceMemory> = Arc::new(HostMemory::allocate(self.bytes)?);
-        let ready = backend.copy(&from.memory, &memory, self.bytes, &from.ready)?;
+        let ready = backend.copy(&self.home.memory, &memory, self.bytes, &state.ready)?;
         let copy = Copy {
             space: Space::Host,
             memory,
             ready,
-            backend: None,
         };
-        copies.push(copy.clone());
+        self.send(state, copy.clone());
         Ok(copy)
     }
 
-    /// Whether the bytes are in the memory of `space`.
-    pub(crate) fn is_in(&self, space: Space) -> bool {
-        let copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-        copies.iter().any(|c| c.space == space)
+    /// Whether the bytes were made in `space`: a kernel there may write them, if nobody else can see them.
+    pub(crate) fn is_home(&self, space: Space) -> bool {
+        self.home.space == space
     }
 
-    /// Drops the copies outside `space`, which has one: a kernel there is about to write. Waits for
-    /// those that are still being made, because they read what will be written.
-    pub(crate) fn invalidate_outside(&self, space: Space) {
-        let mut outside: SmallVec<[Event; 1]> = SmallVec::new();
-        {
-            let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-            copies.retain(|c| {
-                let stays = c.space == space;
-                if !stays {
-                    outside.push(c.ready.clone());
-                }
-                stays
-            });
+    /// Drops the copies elsewhere: a kernel at home is about to write. Waits for those that are still
+    /// being made, because they read what will be written.
+    pub(crate) fn call_home(&self) {
+        if self.settled.load(Acquire) {
+            return;
         }
-        for copied in outside {
+        let away = std::mem::take(&mut self.lock().away);
+        for copy in away {
             // A copy that failed reads nothing any more.
-            let _ = copied.wait();
+            let _ = copy.ready.wait();
         }
     }
 
-    /// Records what completes the bytes that a kernel is writing.
+    /// Records what completes the bytes that a kernel is writing at home.
     pub(crate) fn written(&self, ready: Event) {
-        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-        for copy in copies.iter_mut() {
-            copy.ready = ready.clone();
-        }
+        let mut state = self.lock();
+        self.settled.store(false, Release);
+        state.ready = ready;
     }
 
-    /// Blocks until the bytes are there, in whatever space they are.
+    /// Blocks until the bytes are there.
     ///
     /// # Errors
     /// The error of the work that was to fill them.
     pub fn wait(&self) -> Result<()> {
-        let ready = {
-            let copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-            copies[0].ready.clone()
-        };
+        if self.settled.load(Acquire) {
+            return Ok(());
+        }
+        let ready = self.lock().ready.clone();
         ready.wait()
     }
 
@@ -197,10 +232,7 @@ impl Buffer {
     /// # Errors
     /// When there is no memory for the copy, or the work that was to fill it failed.
     pub fn host(self: &Arc<Buffer>) -> Result<HostView> {
-        let copy = {
-            let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-            self.on_host(&mut copies)?
-        };
+        let copy = self.on_host(&mut self.lock())?;
         copy.ready.wait()?;
         Ok(HostView {
             memory: copy.memory,

@@ -5,7 +5,8 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::backend::Backend;
 use crate::error::{Error, Result};
@@ -23,15 +24,15 @@ pub enum Space {
     Device(Device),
 }
 
-struct Registry {
-    backends: Vec<Arc<dyn Backend>>,
-    default: Device,
-}
+const MOST: usize = u8::MAX as usize;
 
-static REGISTRY: RwLock<Registry> = RwLock::new(Registry {
-    backends: Vec::new(),
-    default: Device(0),
-});
+/// Filled from the front and never changed, so that looking a backend up takes no lock.
+static BACKENDS: [OnceLock<Arc<dyn Backend>>; MOST] = [const { OnceLock::new() }; MOST];
+
+/// Backends registered; held while one is.
+static COUNT: Mutex<usize> = Mutex::new(0);
+
+static DEFAULT: AtomicU8 = AtomicU8::new(0);
 
 static FIRST: OnceLock<fn() -> Arc<dyn Backend>> = OnceLock::new();
 
@@ -55,13 +56,14 @@ pub fn register(backend: Arc<dyn Backend>) -> Result<Device> {
 }
 
 fn push(backend: Arc<dyn Backend>) -> Result<Device> {
-    let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
-    let id = u8::try_from(registry.backends.len())
-        .ok()
-        .filter(|&id| id < u8::MAX)
+    let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = BACKENDS
+        .get(*count)
         .ok_or_else(|| Error::device("register", "at most 255 devices can be registered"))?;
-    registry.backends.push(backend);
-    Ok(Device(id))
+    // Only the holder of the lock fills places, each once.
+    let _ = place.set(backend);
+    *count += 1;
+    Ok(Device(*count as u8 - 1))
 }
 
 fn ensure_initial() {
@@ -78,45 +80,39 @@ impl Device {
     /// The device of operations built on this thread: that of the innermost [`with_device`], else
     /// the process's default.
     pub fn current() -> Device {
-        SCOPED.get().unwrap_or_else(|| {
-            REGISTRY
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .default
-        })
+        SCOPED
+            .get()
+            .unwrap_or_else(|| Device(DEFAULT.load(Relaxed)))
     }
 
     /// Every registered device.
     pub fn all() -> Vec<Device> {
         ensure_initial();
-        let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
-        (0..registry.backends.len() as u8).map(Device).collect()
+        let count = *COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+        (0..count as u8).map(Device).collect()
     }
 
     /// The backend that drives the device.
     ///
     /// # Errors
     /// [`Error::Device`] when none is registered.
-    pub fn backend(self) -> Result<Arc<dyn Backend>> {
+    pub fn backend(self) -> Result<&'static Arc<dyn Backend>> {
+        let place = BACKENDS.get(self.0 as usize);
+        if let Some(backend) = place.and_then(OnceLock::get) {
+            return Ok(backend);
+        }
         ensure_initial();
-        REGISTRY
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .backends
-            .get(self.0 as usize)
-            .cloned()
-            .ok_or_else(|| {
-                Error::device(
-                    "device",
-                    "no backend is registered: use the `lazuli` crate, or call `lazuli_cpu::register()`",
-                )
-            })
+        place.and_then(OnceLock::get).ok_or_else(|| {
+            Error::device(
+                "device",
+                "no backend is registered: use the `lazuli` crate, or call `lazuli_cpu::register()`",
+            )
+        })
     }
 
     /// Makes this the process's default device; returns the previous one.
     pub fn set_default(self) -> Device {
-        let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut registry.default, self)
+        Device(DEFAULT.swap(self.0, Relaxed))
     }
 }
 

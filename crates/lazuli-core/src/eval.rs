@@ -3,7 +3,6 @@
 //! Each node is claimed when its turn comes, in topological order, so two evaluations that meet never
 //! compute twice and never wait in a circle. No lock is held while a kernel runs.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,14 +12,13 @@ use smallvec::{SmallVec, smallvec};
 use crate::array::Array;
 use crate::backend::{Backend, Binding, Bindings, Event};
 use crate::buffer::Buffer;
-use crate::device::{Device, Space, with_device};
+use crate::device::{Space, with_device};
 use crate::error::{Error, Result};
-use crate::hash::FastState;
 use crate::layout::Layout;
-use crate::node::{Claim, Data, Inputs, Node, Phase, Results};
+use crate::lowered::{Lowered, lowered};
+use crate::node::{Claim, Data, Inputs, Node, Results};
 use crate::op::Op;
 use crate::ops::view::View;
-use crate::plan::{Lowered, Plan, Spec};
 
 /// Computes the values of `arrays` and waits until they are there.
 ///
@@ -86,10 +84,13 @@ fn schedule(arrays: &[&Array]) -> Vec<Arc<Node>> {
     let epoch = EPOCH.fetch_add(1, Relaxed);
     let mut order = Vec::new();
     let mut stack: Vec<(Arc<Node>, bool)> = Vec::new();
-    for array in arrays.iter().rev() {
-        if array.node().results().is_none() {
-            stack.push((array.node().clone(), false));
-        }
+    let mut roots: SmallVec<[&Arc<Node>; 4]> = arrays.iter().rev().map(|a| a.node()).collect();
+    roots.retain(|node| node.results().is_none());
+    // Shallow results first, such as the gradients of the last layers: what they alone need dies before
+    // the deep ones are computed.
+    roots.sort_by_key(|node| std::cmp::Reverse(node.depth));
+    for node in roots {
+        stack.push((node.clone(), false));
     }
     while let Some((node, inputs_done)) = stack.pop() {
         if inputs_done {
@@ -99,10 +100,10 @@ fn schedule(arrays: &[&Array]) -> Vec<Arc<Node>> {
         if node.scheduled_in(epoch) {
             continue;
         }
-        let state = node.lock();
-        if state.phase == Phase::Done {
+        if node.results().is_some() {
             continue;
         }
+        let state = node.lock();
         let pending: SmallVec<[Arc<Node>; 4]> = state
             .inputs
             .iter()
@@ -133,21 +134,26 @@ fn run(node: &Arc<Node>) -> Result<()> {
 }
 
 fn compute(node: &Node, inputs: Inputs) -> Results {
-    let values = inputs
-        .iter()
-        .map(Array::known_data)
-        .collect::<Result<SmallVec<[Data; 4]>>>()?;
     match &node.op {
         Op::Leaf => Err(Error::value(
             "eval",
-            "the array stands for an operand of a trace (vmap, compile) and has no value",
+            "the array stands for an operand of vmap or compile and has no value: evaluate outside",
         )),
-        Op::View(view) => view_of(view, node, &inputs[0], &values[0]).map(|d| smallvec![d]),
-        _ if node.outs.iter().all(|(shape, _)| shape.elements() == 0) => empty(node),
-        op => {
-            let backend = node.device.backend()?;
-            dispatch(op, node, inputs, values, &backend)
+        Op::PassThrough(pass) => {
+            // Also those that are not passed must be there.
+            let values = inputs.iter().map(Array::known_data);
+            let values = values.collect::<Result<SmallVec<[Data; 4]>>>()?;
+            Ok(values[pass.passed(values.len())].iter().cloned().collect())
         }
+        Op::View(view) => {
+            let value = inputs[0].shown_data()?;
+            view_of(view, node, &inputs[0], value).map(|d| smallvec![d])
+        }
+        _ if node.outs.iter().all(|(shape, _)| shape.elements() == 0) => {
+            (inputs.iter()).try_for_each(|i| i.shown_data().map(|_| ()))?;
+            empty(node)
+        }
+        op => dispatch(op, node, inputs, node.device.backend()?),
     }
 }
 
@@ -183,30 +189,19 @@ fn view_of(view: &View, node: &Node, input: &Array, value: &Data) -> Result<Data
     })
 }
 
-fn dispatch(
-    op: &Op,
-    node: &Node,
-    inputs: Inputs,
-    values: SmallVec<[Data; 4]>,
-    backend: &Arc<dyn Backend>,
-) -> Results {
-    let specs: SmallVec<[Spec; 4]> = inputs
-        .iter()
-        .zip(&values)
-        .map(|(input, value)| Spec {
-            shape: input.shape().clone(),
-            dtype: input.dtype(),
-            strides: value.layout.strides.clone(),
-        })
-        .collect();
-    let lowered = lowered(op, specs, node.device, backend)?;
-    let outs = outputs(op, node, &inputs, &values, &lowered.plan, backend)?;
+fn dispatch(op: &Op, node: &Node, inputs: Inputs, backend: &'static Arc<dyn Backend>) -> Results {
+    let mut values: Values<'_> = SmallVec::new();
+    for input in &inputs {
+        values.push(input.shown_data()?);
+    }
+    let lowered = lowered(op, &inputs, &values, node.device, backend)?;
+    let outs = outputs(node, &inputs, &values, &lowered, backend)?;
     let mut bindings = Bindings {
         inputs: SmallVec::new(),
         outputs: SmallVec::new(),
         workspace: None,
     };
-    for value in values.iter().chain(&lowered.plan.captured) {
+    for value in values.iter().copied().chain(&lowered.plan.captured) {
         bindings.inputs.push(bind(value, backend)?);
     }
     for out in &outs {
@@ -217,7 +212,8 @@ fn dispatch(
     }
     // Nothing but the bindings may hold the inputs while the kernel runs, so that they are freed as
     // soon as it is done.
-    drop((inputs, values));
+    drop(values);
+    drop(inputs);
     let event = lowered.executable.enqueue(bindings)?;
     if !matches!(event, Event::Ready) {
         for out in &outs {
@@ -226,6 +222,9 @@ fn dispatch(
     }
     Ok(outs)
 }
+
+/// The operands' values, which their nodes hold.
+type Values<'a> = SmallVec<[&'a Data; 4]>;
 
 fn bind(value: &Data, backend: &Arc<dyn Backend>) -> Result<Binding> {
     let (memory, after) = value.buffer.resident(backend)?;
@@ -238,33 +237,28 @@ fn bind(value: &Data, backend: &Arc<dyn Backend>) -> Result<Binding> {
 
 /// Memory for the outputs: donated by an input where nobody else can see it, else new.
 fn outputs(
-    op: &Op,
     node: &Node,
     inputs: &Inputs,
-    values: &[Data],
-    plan: &Plan,
-    backend: &Arc<dyn Backend>,
+    values: &[&Data],
+    lowered: &Lowered,
+    backend: &'static Arc<dyn Backend>,
 ) -> Result<SmallVec<[Data; 1]>> {
-    let single = plan.steps.len() == 1;
-    let pairs = op
-        .family()
-        .filter(|_| single)
-        .map_or(&[][..], |f| f.in_place());
     let mut given: SmallVec<[usize; 2]> = SmallVec::new();
     let mut outs = SmallVec::new();
     for (number, (shape, dtype)) in node.outs.iter().enumerate() {
         let bytes = shape.elements() * dtype.size();
-        let donor = pairs.iter().find(|&&(out, input)| {
+        let donor = lowered.in_place.iter().find(|&&(out, input)| {
             out == number
                 && !given.contains(&input)
                 && can_donate(inputs, values, input, bytes, dtype.size())
-                && values[input].buffer.is_in(backend.space())
+                && values[input].buffer.is_home(backend.space())
         });
         let buffer = match donor {
             Some(&(_, input)) => {
                 given.push(input);
+                // The node that is giving it up is freed before the kernel runs.
                 let buffer = values[input].buffer.clone();
-                buffer.invalidate_outside(backend.space());
+                buffer.call_home();
                 buffer
             }
             None => Arc::new(Buffer::allocate(backend, bytes)?),
@@ -279,44 +273,14 @@ fn outputs(
 
 /// Whether node, array and buffer of an input are uniquely owned by the operation that is running,
 /// and the buffer may be written and has the right size and layout.
-fn can_donate(inputs: &Inputs, values: &[Data], at: usize, bytes: usize, size: usize) -> bool {
-    let (input, value) = (&inputs[at], &values[at]);
-    // The node holds one reference to the buffer, `values` the other.
+fn can_donate(inputs: &Inputs, values: &[&Data], at: usize, bytes: usize, size: usize) -> bool {
+    let (input, value) = (&inputs[at], values[at]);
     Arc::strong_count(input.node()) == 1
-        && Arc::strong_count(&value.buffer) == 2
-        && !input.node().traced
+        && Arc::strong_count(&value.buffer) == 1
+        && !input.node().is_traced()
         && value.buffer.is_exclusive()
         && value.layout == Layout::default()
         && value.buffer.len() == bytes
         && input.dtype().size() == size
         && input.bytes() == bytes
-}
-
-type Key = (Device, Op, SmallVec<[Spec; 4]>);
-
-/// Entries are dropped all at once when there are this many: ragged prompts make new shapes for ever.
-const CACHED_PLANS: usize = 8192;
-
-fn lowered(
-    op: &Op,
-    specs: SmallVec<[Spec; 4]>,
-    device: Device,
-    backend: &Arc<dyn Backend>,
-) -> Result<Arc<Lowered>> {
-    static CACHE: OnceLock<Mutex<HashMap<Key, Arc<Lowered>, FastState>>> = OnceLock::new();
-    let cache = CACHE.get_or_init(Mutex::default);
-    let lock = || cache.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (device, op.clone(), specs);
-    if let Some(found) = lock().get(&key) {
-        return Ok(found.clone());
-    }
-    let plan = Arc::new(Plan::of_op(op, &key.2, &**backend)?);
-    let executable = backend.lower(plan.clone())?;
-    let made = Arc::new(Lowered { plan, executable });
-    let mut cache = lock();
-    if cache.len() >= CACHED_PLANS {
-        cache.clear();
-    }
-    cache.insert(key, made.clone());
-    Ok(made)
 }

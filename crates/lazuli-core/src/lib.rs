@@ -14,6 +14,7 @@ pub mod array;
 pub mod axes;
 pub mod backend;
 pub mod buffer;
+mod compile;
 pub mod convert;
 pub mod creation;
 pub mod device;
@@ -22,10 +23,12 @@ pub mod element;
 pub mod error;
 pub mod eval;
 pub mod fake;
+pub mod fft;
 mod hash;
 pub mod host;
 pub mod index;
 pub mod layout;
+mod lowered;
 pub mod memory;
 mod node;
 pub mod op;
@@ -35,9 +38,11 @@ pub mod plan;
 pub mod print;
 pub mod random;
 pub mod rows;
+pub mod scalar;
 pub mod shape;
 pub mod shaping;
 pub mod transforms;
+pub mod tree;
 
 pub use array::Array;
 pub use axes::Axes;
@@ -49,5 +54,10 @@ pub use eval::{async_eval, eval};
 pub use node::Data;
 pub use op::{Family, Op};
 pub use rows::{Role, Rows, Sequence};
+pub use scalar::Scalar;
 pub use shape::Shape;
-pub use transforms::{grad, jvp, value_and_grad, vjp, vmap};
+pub use transforms::of_trees::{
+    checkpoint, custom_function, depends, grad, jvp, stop_gradient, value_and_grad, vjp, vmap,
+    vmap_axes,
+};
+pub use tree::Tree;

@@ -1,6 +1,6 @@
 //! A node of the graph: an immutable operation, its inputs, and results that are written once.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use smallvec::SmallVec;
@@ -24,15 +24,8 @@ pub struct Data {
 pub(crate) type Inputs = SmallVec<[Array; 2]>;
 pub(crate) type Results = Result<SmallVec<[Data; 1]>>;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    New,
-    Claimed,
-    Done,
-}
-
 pub(crate) struct State {
-    pub(crate) phase: Phase,
+    claimed: bool,
     pub(crate) inputs: Inputs,
 }
 
@@ -41,7 +34,9 @@ pub(crate) struct Node {
     pub(crate) outs: Outs,
     pub(crate) device: Device,
     /// Inputs are kept after evaluation: a transform will walk them.
-    pub(crate) traced: bool,
+    traced: AtomicBool,
+    /// Operations on the longest path below, whether evaluated or not.
+    pub(crate) depth: u32,
     /// Epoch of the last evaluation that scheduled this node.
     pub(crate) mark: AtomicU64,
     state: Mutex<State>,
@@ -50,15 +45,17 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(op: Op, inputs: Inputs, outs: Outs, device: Device, traced: bool) -> Node {
-        let traced = traced || inputs.iter().any(|i| i.node().traced);
+        let traced = traced || inputs.iter().any(|i| i.node().is_traced());
+        let depth = inputs.iter().map(|i| i.node().depth).max().unwrap_or(0);
         Node {
             op,
             outs,
             device,
-            traced,
+            traced: AtomicBool::new(traced),
+            depth: depth.saturating_add(1),
             mark: AtomicU64::new(0),
             state: Mutex::new(State {
-                phase: Phase::New,
+                claimed: false,
                 inputs,
             }),
             results: OnceLock::new(),
@@ -70,14 +67,36 @@ impl Node {
             op: Op::Leaf,
             outs,
             device: Device(0),
-            traced: false,
+            traced: AtomicBool::new(false),
+            depth: 0,
             mark: AtomicU64::new(0),
             state: Mutex::new(State {
-                phase: Phase::Done,
+                claimed: true,
                 inputs: Inputs::new(),
             }),
             results: OnceLock::from(results),
         }
+    }
+
+    /// Whether a transform follows the node.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.traced.load(Relaxed)
+    }
+
+    /// Forgets a trace that has ended: the node is followed only if one of its inputs is. The inputs
+    /// of a node that has been evaluated are freed.
+    pub(crate) fn settle(&self) {
+        let mut state = self.lock();
+        if state.inputs.iter().any(|i| i.node().is_traced()) {
+            return;
+        }
+        self.traced.store(false, Relaxed);
+        let freed = match self.results.get() {
+            Some(_) => std::mem::take(&mut state.inputs),
+            None => Inputs::new(),
+        };
+        drop(state);
+        drop(freed);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -97,11 +116,11 @@ impl Node {
     /// Takes the right to evaluate the node, and its inputs; none if another has or had it.
     pub(crate) fn claim(&self) -> Option<Inputs> {
         let mut state = self.lock();
-        if state.phase != Phase::New {
+        if state.claimed {
             return None;
         }
-        state.phase = Phase::Claimed;
-        Some(if self.traced {
+        state.claimed = true;
+        Some(if self.is_traced() {
             state.inputs.clone()
         } else {
             std::mem::take(&mut state.inputs)
@@ -111,7 +130,6 @@ impl Node {
     /// Publishes the results of a claimed node and wakes whoever waits for them.
     pub(crate) fn publish(&self, results: Results) {
         let _ = self.results.set(results);
-        self.lock().phase = Phase::Done;
         let lot = parking(self);
         // Waking is a system call even when nobody sleeps.
         if lot.sleepers.load(Relaxed) > 0 {
@@ -142,7 +160,10 @@ impl Node {
     }
 
     pub(crate) fn scheduled_in(&self, epoch: u64) -> bool {
-        self.mark.swap(epoch, Relaxed) == epoch
+        // Not one exchange: evaluations that meet may both schedule a node, and one will claim it.
+        let seen = self.mark.load(Relaxed) == epoch;
+        self.mark.store(epoch, Relaxed);
+        seen
     }
 }
 

@@ -73,6 +73,8 @@ macro_rules! families {
 families! {
     /// Another layout of the same elements.
     View(Box<ops::view::View>),
+    /// Operands as results, seen differently by transforms or the scheduler.
+    PassThrough(Box<ops::pass_through::PassThrough>),
     /// The same elements in row-major order.
     Copy(ops::copy::Copy),
     /// Elementwise, one operand.
@@ -86,9 +88,19 @@ families! {
     /// Reduction over axes.
     Reduce(ops::reduce::Reduce),
     /// Position of an extreme along an axis.
-    ArgReduce(ops::reduce::ArgReduce),
+    ArgReduce(ops::arg_reduce::ArgReduce),
+    /// Every prefix of an axis reduced.
+    Scan(ops::scan::Scan),
+    /// `h[k] = a[k] h[k - 1] + b[k]` along an axis.
+    Recurrence(ops::recurrence::Recurrence),
+    /// Order along the last axis.
+    Sort(ops::sort::Sort),
+    /// Places of values in a sorted sequence.
+    SearchSorted(ops::search::SearchSorted),
     /// Matrix product over the last two axes.
     Matmul(ops::matmul::Matmul),
+    /// Convolution over spatial axes.
+    Conv(Box<ops::conv::Conv>),
     /// Joining along an axis.
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.
@@ -111,8 +123,12 @@ families! {
     Arange(ops::arange::Arange),
     /// Softmax over the last axis.
     Softmax(ops::softmax::Softmax),
+    /// Logarithm of the sum of exponentials over the last axis.
+    LogSumExp(ops::softmax::LogSumExp),
     /// Root-mean-square norm over the last axis.
     RmsNorm(ops::norm::RmsNorm),
+    /// Layer norm over the last axis.
+    LayerNorm(ops::norm::LayerNorm),
     /// `silu(gate) * up`.
     Swiglu(ops::swiglu::Swiglu),
     /// Rotary position embedding.
@@ -127,6 +143,8 @@ families! {
     CacheAppend(ops::cache::CacheAppend),
     /// Attention of ragged rows over caches.
     Attention(ops::attention::Attention),
+    /// Attention of a batch of queries over keys and values of one length.
+    ScaledDotProduct(ops::scaled_dot_product::ScaledDotProduct),
     /// Depthwise causal convolution of ragged rows.
     CausalConv(ops::recurrent::CausalConv),
     /// Gated delta rule of ragged rows.
@@ -135,8 +153,16 @@ families! {
     Route(ops::experts::Route),
     /// Product of each row with the matrices of its experts.
     GatherMatmul(ops::experts::GatherMatmul),
+    /// Outer products added to the matrices that ids name.
+    ScatterOuter(ops::gather_mm::ScatterOuter),
+    /// Matrix products over segments of the inner axis.
+    SegmentedMatmul(ops::gather_mm::SegmentedMatmul),
     /// Weighted sum of expert outputs.
     Combine(ops::experts::Combine),
+    /// Fourier transforms.
+    Fft(Box<ops::fft::Fft>),
+    /// Random bits of keys.
+    RandomBits(Box<ops::random::RandomBits>),
     /// An operation of somebody else's.
     Custom(Custom),
 }

@@ -1,7 +1,6 @@
 //! Plans: a graph with its shapes fixed and its memory assigned, ready for a backend to lower.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use smallvec::SmallVec;
@@ -218,6 +217,12 @@ impl<'a> Builder<'a> {
             self.known.insert(array.key(), id);
             return Ok(());
         }
+        if let Op::PassThrough(pass) = array.op() {
+            for (sibling, &id) in array.siblings().iter().zip(&ids[pass.passed(ids.len())]) {
+                self.known.insert(sibling.key(), id);
+            }
+            return Ok(());
+        }
         let siblings = array.siblings();
         let specs: Vec<Spec> = ids
             .iter()
@@ -407,10 +412,4 @@ impl<'a> Builder<'a> {
             self.plan.values[id].place = self.plan.values[root].place;
         }
     }
-}
-
-/// A plan with its executable, as evaluation caches them.
-pub(crate) struct Lowered {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) executable: Arc<dyn crate::backend::Executable>,
 }

@@ -8,7 +8,8 @@ use smallvec::SmallVec;
 use crate::error::{Error, Result};
 
 /// Dimensions of an array, outermost first; empty for a scalar.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Eq, Hash, Default)]
+#[allow(clippy::derived_hash_with_manual_eq)] // The same equality.
 pub struct Shape(SmallVec<[usize; 4]>);
 
 /// Distances between neighbours along each axis, in elements; may be zero or negative.
@@ -139,6 +140,13 @@ impl Shape {
             })
             .collect::<Result<SmallVec<_>>>()
             .map(Shape)
+    }
+}
+
+/// Written out: shapes are short, and the library's comparison is a call.
+impl PartialEq for Shape {
+    fn eq(&self, other: &Shape) -> bool {
+        self.len() == other.len() && self.iter().zip(other.iter()).all(|(a, b)| a == b)
     }
 }
 

@@ -6,7 +6,7 @@ use lazuli_core::backend::{Backend, Binding, Bindings, DeviceMemory, Event, Exec
 use lazuli_core::device::{self, Space};
 use lazuli_core::error::{Error, Result};
 use lazuli_core::host::HostMemory;
-use lazuli_core::plan::{Place, Plan, Spec};
+use lazuli_core::plan::{Place, Plan, Spec, Value};
 use lazuli_core::{Device, Op};
 use smallvec::SmallVec;
 
@@ -169,30 +169,22 @@ struct CpuPlan {
 
 impl Executable for CpuPlan {
     fn enqueue(&self, bindings: Bindings) -> Result<Event> {
-        for binding in bindings.inputs.iter().chain(&bindings.outputs) {
-            binding.after.wait()?;
-        }
+        let memory = Memory::of(&self.plan, &bindings)?;
         for (step, run) in self.plan.steps.iter().zip(&self.kernels) {
-            let inputs = step
-                .inputs
-                .iter()
-                .map(|&id| {
-                    let (start, spec) = self.locate(id, &bindings)?;
-                    // SAFETY: the plan's layout lies within the memory that core bound for it, which
-                    // is published (inputs) or was written by an earlier step (workspace).
-                    Ok(unsafe { Operand::new(start, spec) })
-                })
-                .collect::<Result<SmallVec<[Operand<'_>; 8]>>>()?;
-            let mut outputs = step
-                .outputs
-                .iter()
-                .map(|&id| {
-                    let (start, spec) = self.locate(id, &bindings)?;
-                    // SAFETY: outputs and workspace are bound exclusively for this run (see
-                    // `Bindings`), and the plan gives values that are alive together disjoint bytes.
-                    Ok(unsafe { Output::new(start, spec) })
-                })
-                .collect::<Result<SmallVec<[Output<'_>; 3]>>>()?;
+            let mut inputs: SmallVec<[Operand<'_>; 4]> = SmallVec::new();
+            for &id in &step.inputs {
+                let (start, spec) = memory.locate(&self.plan.values[id]);
+                // SAFETY: the plan's layout lies within the memory that core bound for it, which is
+                // published (inputs) or was written by an earlier step (workspace).
+                inputs.push(unsafe { Operand::new(start, spec) });
+            }
+            let mut outputs: SmallVec<[Output<'_>; 2]> = SmallVec::new();
+            for &id in &step.outputs {
+                let (start, spec) = memory.locate(&self.plan.values[id]);
+                // SAFETY: outputs and workspace are bound exclusively for this run (see `Bindings`),
+                // and the plan gives values that are alive together disjoint bytes.
+                outputs.push(unsafe { Output::new(start, spec) });
+            }
             run(
                 &step.op,
                 &mut Call {
@@ -206,43 +198,54 @@ impl Executable for CpuPlan {
     }
 }
 
-impl CpuPlan {
-    /// First element and layout of a value.
-    fn locate<'a>(&'a self, id: usize, bindings: &'a Bindings) -> Result<(*mut u8, &'a Spec)> {
-        let value = &self.plan.values[id];
-        let size = value.spec.dtype.size();
-        let of = |binding: &'a Binding, first: usize| {
-            host(&binding.memory).map(|m| m.as_ptr().wrapping_add(first + value.offset * size))
+/// Where the memory of a run starts: the address of each binding's first element.
+struct Memory {
+    inputs: SmallVec<[*mut u8; 4]>,
+    outputs: SmallVec<[*mut u8; 2]>,
+    workspace: *mut u8,
+}
+
+impl Memory {
+    /// The addresses of bindings that are complete.
+    fn of(plan: &Plan, bindings: &Bindings) -> Result<Memory> {
+        let mut memory = Memory {
+            inputs: SmallVec::new(),
+            outputs: SmallVec::new(),
+            workspace: std::ptr::null_mut(),
         };
-        let start = match value.place {
-            Place::Input(i) => {
-                // A view of a strided input counts from the input's own first element, and may have
-                // elements of another size.
-                let own = self.plan.inputs[i].dtype.size();
-                of(&bindings.inputs[i], bindings.inputs[i].offset * own)?
-            }
-            Place::Output(i) => {
-                let own = self.plan.outputs[i].dtype.size();
-                of(&bindings.outputs[i], bindings.outputs[i].offset * own)?
-            }
-            Place::Workspace(byte) => {
-                let memory = bindings.workspace.as_ref().ok_or_else(no_memory)?;
-                host(memory)?
-                    .as_ptr()
-                    .wrapping_add(byte + value.offset * size)
-            }
+        for (binding, spec) in bindings.inputs.iter().zip(&plan.inputs) {
+            memory.inputs.push(start(binding, spec)?);
+        }
+        for (binding, spec) in bindings.outputs.iter().zip(&plan.outputs) {
+            memory.outputs.push(start(binding, spec)?);
+        }
+        if let Some(workspace) = &bindings.workspace {
+            memory.workspace = workspace.host().ok_or_else(no_memory)?.as_ptr();
+        }
+        Ok(memory)
+    }
+
+    /// First element and layout of a value. A view of a strided input counts from the input's own
+    /// first element, and may have elements of another size.
+    fn locate<'a>(&self, value: &'a Value) -> (*mut u8, &'a Spec) {
+        let memory = match value.place {
+            Place::Input(i) => self.inputs[i],
+            Place::Output(i) => self.outputs[i],
+            Place::Workspace(byte) => self.workspace.wrapping_add(byte),
         };
-        Ok((start, &value.spec))
+        let start = memory.wrapping_add(value.offset * value.spec.dtype.size());
+        (start, &value.spec)
     }
 }
 
-fn host(memory: &Arc<dyn DeviceMemory>) -> Result<&HostMemory> {
-    memory
-        .as_any()
-        .downcast_ref::<HostMemory>()
-        .ok_or_else(no_memory)
+fn start(binding: &Binding, spec: &Spec) -> Result<*mut u8> {
+    binding.after.wait()?;
+    let memory = binding.memory.host().ok_or_else(no_memory)?;
+    Ok(memory
+        .as_ptr()
+        .wrapping_add(binding.offset * spec.dtype.size()))
 }
 
 fn no_memory() -> Error {
-    Error::device("cpu", "an operand is not in host memory")
+    Error::device("cpu", "an operand or the workspace is not in host memory")
 }

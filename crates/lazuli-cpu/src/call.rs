@@ -53,22 +53,45 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::Arange(op) => families::arange::kernel(op.dtype),
         // The fused and ragged operations take row-major operands of the dtypes that core allows.
         _ if !row_major => None,
-        Op::RmsNorm(_) => families::norm::kernel(inputs),
+        Op::RmsNorm(_) | Op::LayerNorm(_) => families::norm::kernel(inputs),
         Op::Swiglu(_) => families::swiglu::kernel(inputs),
         Op::Rope(_) => families::rope::kernel(inputs),
-        Op::Reduce(op) => families::reduce::kernel(op.kind, inputs),
+        Op::Conv(_) => families::conv::kernel(inputs),
+        Op::Reduce(_) => families::reduce::kernel(inputs),
         Op::ArgReduce(_) => families::reduce::arg_kernel(inputs),
+        Op::Scan(op) => families::scan::kernel(*op, inputs),
+        Op::Recurrence(_) => families::scan::recurrence_kernel(inputs),
+        Op::Sort(_) => families::sort::kernel(),
+        Op::SearchSorted(_) => families::sort::search_kernel(),
         Op::Softmax(_) => families::softmax::kernel(inputs),
+        Op::LogSumExp(_) => families::softmax::log_kernel(inputs),
         Op::Quantize(_) => families::quantized::quantize_kernel(inputs),
         Op::Dequantize(_) => families::quantized::dequantize_kernel(outputs),
         Op::QuantizedMatmul(_) => families::quantized::matmul_kernel(inputs),
         Op::CacheAppend(_) => families::cache::kernel(inputs),
         Op::Attention(_) => families::attention::kernel(inputs),
+        Op::ScaledDotProduct(_) => families::attention::scaled_dot_product_kernel(inputs),
         Op::CausalConv(_) => families::recurrent::conv_kernel(inputs),
         Op::GatedDelta(_) => families::recurrent::delta_kernel(inputs),
         Op::Route(_) => families::experts::route_kernel(inputs),
         Op::GatherMatmul(_) => families::experts::matmul_kernel(inputs),
+        Op::ScatterOuter(_) => families::gather_mm::scatter_kernel(inputs),
+        Op::SegmentedMatmul(_) => families::gather_mm::segmented_kernel(inputs),
+        #[cfg(feature = "numeric")]
+        Op::Fft(_) => families::fft::kernel(),
+        #[cfg(not(feature = "numeric"))]
+        Op::Fft(_) => Some(without_numeric),
+        Op::RandomBits(_) => families::random::kernel(),
         Op::Combine(_) => families::experts::combine_kernel(inputs),
         _ => None,
     }
+}
+
+/// The kernel of what this build left out.
+#[cfg(not(feature = "numeric"))]
+fn without_numeric(op: &Op, _: &mut Call<'_, '_>) -> Result<()> {
+    Err(lazuli_core::Error::unsupported(
+        op.name(),
+        "this build has no kernel for it: build with the cargo feature `numeric`",
+    ))
 }

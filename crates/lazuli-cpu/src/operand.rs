@@ -76,6 +76,17 @@ impl<'a> Operand<'a> {
         }
     }
 
+    /// The bits of the elements of a row-major operand, `T` of their size; copied as in
+    /// [`Self::slice`].
+    pub(crate) fn bits<T: bytemuck::Pod>(&self) -> Cow<'a, [T]> {
+        assert_eq!(size_of::<T>(), self.spec.dtype.size(), "another size");
+        let bytes = self.bytes();
+        match bytemuck::try_cast_slice(bytes) {
+            Ok(slice) => Cow::Borrowed(slice),
+            Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(bytes)),
+        }
+    }
+
     /// The floats of a row-major operand, converted to `f32` if they are narrower.
     pub(crate) fn as_f32(&self) -> Cow<'a, [f32]> {
         match self.floats() {

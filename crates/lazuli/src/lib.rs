@@ -25,4 +25,6 @@ pub use lazuli_lm as lm;
 pub use lazuli_nn as nn;
 
 pub use init::{init, init_with};
-pub use lazuli_core::{Array, Device, Dtype, Error, Result, Shape, array};
+pub use lazuli_core::{Array, Device, Dtype, Error, Result, Shape, Tree, array};
+/// `#[derive(Tree)]`: see [`lazuli_core::tree`].
+pub use lazuli_derive::Tree;

@@ -1,4 +1,6 @@
 //! Elementwise functions of two operands, broadcast and promoted by the builder.
+//!
+//! One row of the table below is one function: its name and its builder.
 
 use smallvec::smallvec;
 
@@ -8,25 +10,91 @@ use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 use crate::transforms::batch;
 
-/// An elementwise function of two operands of one shape and dtype.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[allow(missing_docs)]
-pub enum Binary {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Maximum,
-    Minimum,
-    Power,
-    Equal,
-    NotEqual,
-    Less,
-    LessEqual,
-    Greater,
-    GreaterEqual,
-    LogicalAnd,
-    LogicalOr,
+macro_rules! functions {
+    ($($(#[$doc:meta])* $variant:ident $name:ident;)*) => {
+        /// An elementwise function of two operands of one shape and dtype.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Binary {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Binary {
+            /// Every function.
+            pub const ALL: &[Binary] = &[$(Binary::$variant),*];
+
+            fn title(self) -> &'static str {
+                match self {
+                    $(Binary::$variant => stringify!($name),)*
+                }
+            }
+        }
+
+        impl Array {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// [`Error::Shape`] when the shapes do not broadcast, [`Error::Dtype`] when the function
+            /// does not take the promoted dtype.
+            pub fn $name(&self, other: &Array) -> Result<Array> {
+                Binary::$variant.apply(self, other)
+            }
+        )*}
+    };
+}
+
+functions! {
+    /// `a + b`; integers wrap, truth values are joined by "or".
+    Add add;
+    /// `a - b`.
+    Subtract subtract;
+    /// `a * b`.
+    Multiply multiply;
+    /// `a / b`; integers become `float32`.
+    Divide divide;
+    /// `a / b` rounded down, in the promoted dtype; an integer by zero is 0. Complex numbers are only
+    /// divided.
+    FloorDivide floor_divide;
+    /// What [`Array::floor_divide`] leaves, with the sign of `b`; an integer by zero is itself.
+    Remainder remainder;
+    /// The larger of each pair; NaN if either is. Complex numbers are ordered by real, then by
+    /// imaginary part.
+    Maximum maximum;
+    /// The smaller of each pair; NaN if either is.
+    Minimum minimum;
+    /// `a` to the power `b`; an integer to a negative power is 0.
+    Power power;
+    /// `log(eᵃ + eᵇ)`; integers become `float32`.
+    LogAddExp logaddexp;
+    /// The angle of the point `(b, a)`, radians; integers become `float32`.
+    Arctan2 arctan2;
+    /// The bits that are set in both.
+    BitAnd bitwise_and;
+    /// The bits that are set in either.
+    BitOr bitwise_or;
+    /// The bits that are set in one of the two.
+    BitXor bitwise_xor;
+    /// `a` with its bits moved up by `b`: 0 when `b` is negative or not below the number of bits.
+    /// Truth values become `uint8`.
+    LeftShift left_shift;
+    /// `a` with its bits moved down by `b`, signed types keeping the sign; when `b` is negative or not
+    /// below the number of bits, only the sign is left. Truth values become `uint8`.
+    RightShift right_shift;
+    /// `a == b`.
+    Equal equal;
+    /// `a != b`.
+    NotEqual not_equal;
+    /// `a < b`; complex numbers are ordered by real, then by imaginary part.
+    Less less;
+    /// `a <= b`.
+    LessEqual less_equal;
+    /// `a > b`.
+    Greater greater;
+    /// `a >= b`.
+    GreaterEqual greater_equal;
+    /// Both true or not zero.
+    LogicalAnd logical_and;
+    /// Either true or not zero.
+    LogicalOr logical_or;
 }
 
 use Binary::*;
@@ -41,11 +109,15 @@ impl Binary {
         a.check()?;
         b.check()?;
         let mut dtype = a.dtype().promote(b.dtype());
-        if self == Divide {
-            dtype = dtype.at_least_float();
+        match self {
+            Divide | LogAddExp | Arctan2 => dtype = dtype.at_least_float(),
+            LogicalAnd | LogicalOr => dtype = Dtype::Bool,
+            LeftShift | RightShift if dtype == Dtype::Bool => dtype = Dtype::U8,
+            FloorDivide if dtype == Dtype::C64 => return Divide.apply(a, b),
+            _ => {}
         }
-        if matches!(self, LogicalAnd | LogicalOr) {
-            dtype = Dtype::Bool;
+        if a.shape() == b.shape() && a.dtype() == dtype && b.dtype() == dtype {
+            return Array::from_op(self, &[a, b]);
         }
         let shape = a.shape().broadcast(self.name(), b.shape())?;
         let a = a.astype(dtype)?.broadcast_to(&shape)?;
@@ -53,7 +125,19 @@ impl Binary {
         Array::from_op(self, &[&a, &b])
     }
 
-    /// Partial derivatives at `(a, b)`.
+    fn takes(self, dtype: Dtype) -> bool {
+        match self {
+            Divide | LogAddExp => dtype.is_inexact(),
+            Arctan2 => dtype.is_float(),
+            FloorDivide | Remainder => dtype != Dtype::C64,
+            BitAnd | BitOr | BitXor => !dtype.is_inexact(),
+            LeftShift | RightShift => dtype.is_integer(),
+            LogicalAnd | LogicalOr => dtype == Dtype::Bool,
+            _ => true,
+        }
+    }
+
+    /// Partial derivatives at `(a, b)`: none where they are zero everywhere.
     fn partials(self, a: &Array, b: &Array) -> Result<Option<[Array; 2]>> {
         let number = |v: f64| Array::scalar_of(v, a.dtype());
         Ok(Some(match self {
@@ -65,20 +149,35 @@ impl Binary {
                 let by_b = a.divide(b)?.multiply(&inverse)?.negative()?;
                 [inverse, by_b]
             }
-            Maximum => {
-                let first = a.greater(b)?.astype(a.dtype())?;
-                let second = number(1.0).subtract(&first)?;
-                [first, second]
-            }
-            Minimum => {
-                let first = a.less(b)?.astype(a.dtype())?;
-                let second = number(1.0).subtract(&first)?;
-                [first, second]
+            Remainder => [number(1.0), a.floor_divide(b)?.negative()?],
+            // Equal operands: all of it goes to the second.
+            Maximum | Minimum => {
+                let first = if self == Maximum {
+                    a.greater(b)?
+                } else {
+                    a.less(b)?
+                };
+                let second = first.logical_not()?;
+                [first.astype(a.dtype())?, second.astype(a.dtype())?]
             }
             Power => {
+                let zero = number(0.0);
                 let by_a = b.multiply(&a.power(&b.subtract(&number(1.0))?)?)?;
-                let by_b = a.power(b)?.multiply(&a.log()?)?;
-                [by_a, by_b]
+                let y = a.power(b)?;
+                let by_b = y.multiply(&a.log()?)?;
+                [
+                    Array::select(&b.equal(&zero)?, &zero, &by_a)?,
+                    Array::select(&y.equal(&zero)?, &zero, &by_b)?,
+                ]
+            }
+            LogAddExp if a.dtype() == Dtype::C64 => {
+                let y = a.logaddexp(b)?;
+                [a.subtract(&y)?.exp()?, b.subtract(&y)?.exp()?]
+            }
+            LogAddExp => [a.subtract(b)?.sigmoid()?, b.subtract(a)?.sigmoid()?],
+            Arctan2 => {
+                let square = a.square()?.add(&b.square()?)?;
+                [b.divide(&square)?, a.divide(&square)?.negative()?]
             }
             _ => return Ok(None),
         }))
@@ -87,23 +186,7 @@ impl Binary {
 
 impl Family for Binary {
     fn name(&self) -> &'static str {
-        match self {
-            Add => "add",
-            Subtract => "subtract",
-            Multiply => "multiply",
-            Divide => "divide",
-            Maximum => "maximum",
-            Minimum => "minimum",
-            Power => "power",
-            Equal => "equal",
-            NotEqual => "not_equal",
-            Less => "less",
-            LessEqual => "less_equal",
-            Greater => "greater",
-            GreaterEqual => "greater_equal",
-            LogicalAnd => "logical_and",
-            LogicalOr => "logical_or",
-        }
+        self.title()
     }
 
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
@@ -115,15 +198,7 @@ impl Family for Binary {
             ));
         }
         let dtype = a.dtype();
-        let refused = match self {
-            Divide => !dtype.is_float(),
-            Power => dtype == Dtype::C64 || dtype == Dtype::Bool,
-            LogicalAnd | LogicalOr => dtype != Dtype::Bool,
-            Subtract => dtype == Dtype::Bool,
-            _ => false,
-        } || (dtype == Dtype::C64
-            && !matches!(self, Add | Subtract | Multiply | Equal | NotEqual));
-        if refused {
+        if !self.takes(dtype) {
             return Err(Error::dtype(self.name(), format!("does not take {dtype}")));
         }
         let out = if self.is_comparison() {
@@ -135,12 +210,17 @@ impl Family for Binary {
     }
 
     fn vjp(&self, x: &[Array], _: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
+        match self {
+            Add => return Ok(vec![Some(g[0].clone()), Some(g[0].clone())]),
+            Subtract => return Ok(vec![Some(g[0].clone()), Some(g[0].negative()?)]),
+            _ => {}
+        }
         let Some(partials) = self.partials(&x[0], &x[1])? else {
             return Ok(vec![None, None]);
         };
         partials
             .iter()
-            .map(|p| g[0].multiply(p).map(Some))
+            .map(|p| g[0].multiply(&p.conjugate()?).map(Some))
             .collect()
     }
 
@@ -179,52 +259,4 @@ impl Family for Binary {
             &[(0, 0), (0, 1)]
         }
     }
-}
-
-macro_rules! methods {
-    ($($(#[$doc:meta])* $name:ident => $variant:ident;)*) => {
-        impl Array {$(
-            $(#[$doc])*
-            ///
-            /// # Errors
-            /// [`Error::Shape`] when the shapes do not broadcast, [`Error::Dtype`] when the function
-            /// does not take the promoted dtype.
-            pub fn $name(&self, other: &Array) -> Result<Array> {
-                Binary::$variant.apply(self, other)
-            }
-        )*}
-    };
-}
-
-methods! {
-    /// `a + b`.
-    add => Add;
-    /// `a - b`.
-    subtract => Subtract;
-    /// `a * b`.
-    multiply => Multiply;
-    /// `a / b`; integers become `float32`.
-    divide => Divide;
-    /// The larger of each pair; NaN if either is.
-    maximum => Maximum;
-    /// The smaller of each pair; NaN if either is.
-    minimum => Minimum;
-    /// `a` to the power `b`.
-    power => Power;
-    /// `a == b`.
-    equal => Equal;
-    /// `a != b`.
-    not_equal => NotEqual;
-    /// `a < b`.
-    less => Less;
-    /// `a <= b`.
-    less_equal => LessEqual;
-    /// `a > b`.
-    greater => Greater;
-    /// `a >= b`.
-    greater_equal => GreaterEqual;
-    /// Both true or not zero.
-    logical_and => LogicalAnd;
-    /// Either true or not zero.
-    logical_or => LogicalOr;
 }

@@ -9,8 +9,10 @@ use crate::array::Array;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
+use crate::ops::gather_mm::ScatterOuter;
 use crate::ops::quantized::{Affine, QuantizedArray};
 use crate::ops::ragged;
+use crate::transforms::{jvp_of_decomposition, vjp_of_decomposition};
 
 /// `logits [t, e]` to the `k` best experts `[t, k]` (`uint32`) and their softmax weights (`f32`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -41,7 +43,7 @@ impl Family for Route {
 
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
-            let p = inputs[0].astype(Dtype::F32)?.softmax()?;
+            let p = inputs[0].astype(Dtype::F32)?.softmax(-1)?;
             let experts = ragged::iota(p.dim(1))?.astype(Dtype::U32)?;
             // Below every weight.
             let taken = Array::scalar(-1.0f32);
@@ -102,6 +104,7 @@ impl Family for GatherMatmul {
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
             let (x, ids) = (&inputs[0], &inputs[1]);
+            let wide = x.dtype().accumulator();
             let picked = match self.affine {
                 Some(affine) => QuantizedArray {
                     affine,
@@ -110,19 +113,77 @@ impl Family for GatherMatmul {
                     biases: inputs[4].clone(),
                 }
                 .take(ids)?
-                .dequantize(Dtype::F32)?,
-                None => inputs[2].take(ids, 0)?.astype(Dtype::F32)?,
+                .dequantize(wide)?,
+                None => inputs[2].take(ids, 0)?.astype(wide)?,
             };
             let rows = if x.rank() == 2 {
                 x.expand_dims(1)?
             } else {
                 x.clone()
             };
-            let rows = rows.astype(Dtype::F32)?.expand_dims(2)?;
+            let rows = rows.astype(wide)?.expand_dims(2)?;
+            let rows = rows.broadcast_to(rows.shape().with(1, ids.dim(1)))?;
             let y = rows.matmul(&picked.matrix_transpose()?)?;
             let y = y.reshape(ids.shape().insert(2, picked.dim(2)))?;
             Ok(vec![y.astype(x.dtype())?])
         })())
+    }
+
+    fn vjp(&self, i: &[Array], _: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
+        if self.affine.is_some() {
+            // The matrices whole: the gradient of what is picked would be as many matrices as rows.
+            return vjp_of_decomposition(&|i| self.expanded(i), i, g);
+        }
+        let (x, ids, w) = (&i[0], &i[1], &i[2]);
+        let (slots, n) = (ids.dim(1), w.dim(1));
+        let back = Array::from_op(*self, &[&g[0], ids, &w.matrix_transpose()?])?;
+        let to_x = match x.rank() {
+            2 => back.sum(&[1], false)?,
+            _ => back,
+        };
+        let picks = ids.elements();
+        let rows = match x.rank() {
+            2 => x
+                .expand_dims(1)?
+                .broadcast_to([x.dim(0), slots, x.dim(1)])?,
+            _ => x.clone(),
+        };
+        let op = ScatterOuter { experts: w.dim(0) };
+        let y = g[0].reshape([picks, n])?;
+        let rows = rows.reshape([picks, w.dim(2)])?;
+        let to_w = Array::from_op(op, &[&y, &rows, &ids.reshape([picks])?])?;
+        Ok(vec![Some(to_x), None, Some(to_w)])
+    }
+
+    fn jvp(&self, i: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+        if self.affine.is_some() {
+            return jvp_of_decomposition(&|i| self.expanded(i), i, tangents);
+        }
+        let of = |x: &Array, w: &Array| Array::from_op(*self, &[x, &i[1], w]);
+        let left = tangents[0].as_ref().map(|t| of(t, &i[2])).transpose()?;
+        let right = tangents[2].as_ref().map(|t| of(&i[0], t)).transpose()?;
+        Ok(vec![match (left, right) {
+            (Some(l), Some(r)) => Some(l.add(&r)?),
+            (l, r) => l.or(r),
+        }])
+    }
+}
+
+impl GatherMatmul {
+    /// The product with all matrices expanded to floats.
+    fn expanded(&self, i: &[Array]) -> Result<Vec<Array>> {
+        let Some(affine) = self.affine else {
+            return Ok(vec![Array::from_op(*self, &[&i[0], &i[1], &i[2]])?]);
+        };
+        let w = QuantizedArray {
+            affine,
+            packed: i[2].clone(),
+            scales: i[3].clone(),
+            biases: i[4].clone(),
+        };
+        let w = w.dequantize(i[0].dtype())?;
+        let op = GatherMatmul { affine: None };
+        Ok(vec![Array::from_op(op, &[&i[0], &i[1], &w])?])
     }
 }
 

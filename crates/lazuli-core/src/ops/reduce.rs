@@ -7,6 +7,7 @@ use crate::axes::Axes;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
+use crate::ops::merge::Merged;
 use crate::transforms::batch;
 
 /// How elements are combined.
@@ -17,6 +18,10 @@ pub enum Kind {
     Prod,
     Max,
     Min,
+    /// Of truth values.
+    All,
+    /// Of truth values.
+    Any,
 }
 
 /// A reduction over `axes`, which are sorted and not empty.
@@ -30,14 +35,35 @@ pub struct Reduce {
 
 impl Reduce {
     /// The dtype of the result for elements of `dtype`.
-    fn result(&self, dtype: Dtype) -> Result<Dtype> {
+    fn result(&self, dtype: Dtype) -> Dtype {
         match (self.kind, dtype) {
-            (Kind::Sum | Kind::Prod, Dtype::Bool | Dtype::I8 | Dtype::I16) => Ok(Dtype::I32),
-            (Kind::Sum | Kind::Prod, Dtype::U8 | Dtype::U16) => Ok(Dtype::U32),
-            (Kind::Prod | Kind::Max | Kind::Min, Dtype::C64) => {
-                Err(Error::dtype(self.name(), "does not take complex64"))
+            (Kind::Sum | Kind::Prod, Dtype::Bool | Dtype::I8 | Dtype::I16) => Dtype::I32,
+            (Kind::Sum | Kind::Prod, Dtype::U8 | Dtype::U16) => Dtype::U32,
+            (_, dtype) => dtype,
+        }
+    }
+
+    fn axes(&self) -> Axes {
+        let axes: SmallVec<[usize; 8]> = self.axes.iter().map(|&a| a as usize).collect();
+        Axes::from(&axes[..])
+    }
+
+    /// The derivative of the result by each element, in the accumulator's precision.
+    fn slopes(&self, x: &Array, y: &Array) -> Result<Array> {
+        let wide = x.dtype().accumulator();
+        match self.kind {
+            // The product of all others, which division could not give where an element is zero.
+            Kind::Prod => {
+                let (flat, merged) = Merged::of(self.name(), &x.astype(wide)?, &self.axes())?;
+                let before = flat.cumprod(-1, false, false)?;
+                merged.split(&before.multiply(&flat.cumprod(-1, true, false)?)?)
             }
-            (_, dtype) => Ok(dtype),
+            // Ties share.
+            Kind::Max | Kind::Min => {
+                let hit = x.equal(y)?.astype(wide)?;
+                hit.divide(&hit.sum(self.axes(), true)?)
+            }
+            _ => Ok(Array::scalar_of(1.0, wide)),
         }
     }
 }
@@ -49,6 +75,8 @@ impl Family for Reduce {
             Kind::Prod => "prod",
             Kind::Max => "max",
             Kind::Min => "min",
+            Kind::All => "all",
+            Kind::Any => "any",
         }
     }
 
@@ -64,7 +92,11 @@ impl Family for Reduce {
             }
             shape.dims_mut()[axis] = 1;
         }
-        let dtype = self.result(inputs[0].dtype())?;
+        let dtype = inputs[0].dtype();
+        if matches!(self.kind, Kind::All | Kind::Any) && dtype != Dtype::Bool {
+            return Err(Error::dtype(self.name(), format!("does not take {dtype}")));
+        }
+        let dtype = self.result(dtype);
         Ok(smallvec![(shape, dtype)])
     }
 
@@ -72,33 +104,27 @@ impl Family for Reduce {
         if !x[0].dtype().is_inexact() {
             return Ok(vec![None]);
         }
-        Ok(vec![Some(match self.kind {
-            Kind::Sum => g[0].broadcast_to(x[0].shape())?,
-            Kind::Prod => g[0].multiply(&y[0])?.divide(&x[0])?,
-            // Ties share the cotangent.
-            Kind::Max | Kind::Min => {
-                let hit = x[0].equal(&y[0])?.astype(x[0].dtype())?;
-                let axes: Vec<usize> = self.axes.iter().map(|&a| a as usize).collect();
-                hit.divide(&hit.sum(&axes, true)?)?.multiply(&g[0])?
-            }
-        })])
+        if self.kind == Kind::Sum {
+            return Ok(vec![Some(g[0].broadcast_to(x[0].shape())?)]);
+        }
+        let back = self.slopes(&x[0], &y[0])?.multiply(&g[0])?;
+        Ok(vec![Some(back.astype(x[0].dtype())?)])
     }
 
     fn jvp(&self, x: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-        let Some(t) = &tangents[0] else {
+        let Some(t) = tangents[0].as_ref().filter(|_| x[0].dtype().is_inexact()) else {
             return Ok(vec![None]);
         };
-        let axes: Vec<usize> = self.axes.iter().map(|&a| a as usize).collect();
-        let y = Array::from_op(self.clone(), &[&x[0]])?;
-        Ok(vec![Some(match self.kind {
-            Kind::Sum => t.sum(&axes, true)?,
-            Kind::Prod => t.divide(&x[0])?.sum(&axes, true)?.multiply(&y)?,
-            Kind::Max | Kind::Min => {
-                let hit = x[0].equal(&y)?.astype(x[0].dtype())?;
-                let share = hit.divide(&hit.sum(&axes, true)?)?;
-                share.multiply(t)?.sum(&axes, true)?
+        let moved = match self.kind {
+            Kind::Sum => t.clone(),
+            _ => {
+                let y = Array::from_op(self.clone(), &[&x[0]])?;
+                self.slopes(&x[0], &y)?.multiply(t)?
             }
-        })])
+        };
+        Ok(vec![Some(
+            moved.sum(self.axes(), true)?.astype(x[0].dtype())?,
+        )])
     }
 
     fn vmap(
@@ -116,53 +142,6 @@ impl Family for Reduce {
     }
 }
 
-/// Position of the first extreme along one axis, kept with length 1; `uint32`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct ArgReduce {
-    /// The largest rather than the smallest.
-    pub max: bool,
-    /// The axis searched.
-    pub axis: u8,
-}
-
-impl Family for ArgReduce {
-    fn name(&self) -> &'static str {
-        if self.max { "argmax" } else { "argmin" }
-    }
-
-    fn infer(&self, inputs: &[Array]) -> Result<Outs> {
-        let axis = inputs[0].shape().axis(self.name(), self.axis as isize)?;
-        if inputs[0].dim(axis) == 0 || inputs[0].dtype() == Dtype::C64 {
-            return Err(Error::shape(
-                self.name(),
-                format!("does not take {:?}", inputs[0]),
-            ));
-        }
-        Ok(smallvec![(inputs[0].shape().with(axis, 1), Dtype::U32)])
-    }
-
-    fn vjp(&self, _: &[Array], _: &[Array], _: &[Array]) -> Result<Vec<Option<Array>>> {
-        Ok(vec![None])
-    }
-
-    fn jvp(&self, _: &[Array], _: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-        Ok(vec![None])
-    }
-
-    fn vmap(
-        &self,
-        inputs: &[Array],
-        axes: &[Option<usize>],
-    ) -> Result<Vec<(Array, Option<usize>)>> {
-        let (inputs, axis) = batch::all_to_front(inputs, axes)?;
-        let op = ArgReduce {
-            axis: self.axis + axis.is_some() as u8,
-            ..*self
-        };
-        Ok(vec![(Array::from_op(op, &[&inputs[0]])?, axis)])
-    }
-}
-
 impl Array {
     fn reduce(&self, kind: Kind, axes: Axes, keep: bool) -> Result<Array> {
         self.check()?;
@@ -173,7 +152,7 @@ impl Array {
         };
         let at = axes.resolve(op.name(), rank)?;
         if at.is_empty() {
-            return self.astype(op.result(self.dtype())?);
+            return self.astype(op.result(self.dtype()));
         }
         op.axes = at.iter().map(|&a| a as u8).collect();
         let out = Array::from_op(op, &[self])?;
@@ -201,7 +180,8 @@ impl Array {
         self.reduce(Kind::Prod, axes.into(), keep)
     }
 
-    /// Largest element over `axes`; NaN if there is one.
+    /// Largest element over `axes`; NaN if there is one. Complex numbers are ordered by their real,
+    /// then by their imaginary parts.
     ///
     /// # Errors
     /// As [`Array::sum`], and when an axis has no elements.
@@ -217,55 +197,21 @@ impl Array {
         self.reduce(Kind::Min, axes.into(), keep)
     }
 
-    /// Mean over `axes`; integers become `float32`.
+    /// Whether all elements over `axes` are true or not zero; true where there are none.
     ///
     /// # Errors
     /// As [`Array::sum`].
-    pub fn mean(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
-        let x = self.astype(self.dtype().at_least_float())?;
-        let sum = x.sum(axes, keep)?;
-        let count = x.elements() as f64 / (sum.elements().max(1)) as f64;
-        sum.multiply(&Array::scalar_of(1.0 / count, x.dtype()))
+    pub fn all(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
+        self.astype(Dtype::Bool)?
+            .reduce(Kind::All, axes.into(), keep)
     }
 
-    /// Position of the first largest element along one axis, or of the flattened array for `..`,
-    /// `uint32`; NaN is the largest. With `keep` all searched axes stay with length 1.
+    /// Whether any element over `axes` is true or not zero; false where there are none.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or it has no elements.
-    pub fn argmax(&self, axis: impl Into<Axes>, keep: bool) -> Result<Array> {
-        self.arg_reduce(true, axis.into(), keep)
-    }
-
-    /// Position of the first smallest element along one axis, or of the flattened array for `..`,
-    /// `uint32`; NaN is the smallest. With `keep` all searched axes stay with length 1.
-    ///
-    /// # Errors
-    /// As [`Array::argmax`].
-    pub fn argmin(&self, axis: impl Into<Axes>, keep: bool) -> Result<Array> {
-        self.arg_reduce(false, axis.into(), keep)
-    }
-
-    fn arg_reduce(&self, max: bool, axis: Axes, keep: bool) -> Result<Array> {
-        self.check()?;
-        let op = |axis: usize| ArgReduce {
-            max,
-            axis: axis as u8,
-        };
-        let (out, to) = match axis.one(op(0).name(), self.rank())? {
-            Some(axis) => {
-                let out = Array::from_op(op(axis), &[self])?;
-                (out, self.shape().without(axis))
-            }
-            None => {
-                let flat = self.reshape([self.elements()])?;
-                let out = Array::from_op(op(0), &[&flat])?;
-                if keep {
-                    return out.reshape(vec![1; self.rank()]);
-                }
-                (out, crate::Shape::default())
-            }
-        };
-        if keep { Ok(out) } else { out.reshape(to) }
+    /// As [`Array::sum`].
+    pub fn any(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
+        self.astype(Dtype::Bool)?
+            .reduce(Kind::Any, axes.into(), keep)
     }
 }

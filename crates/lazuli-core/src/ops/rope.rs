@@ -78,3 +78,76 @@ impl Array {
         Array::from_op(Rope { interleaved }, &[self, cos, sin])
     }
 }
+
+/// The frequencies of a rotary embedding.
+#[derive(Clone, Copy, Debug)]
+pub enum Frequencies<'a> {
+    /// Pair `i` of `r` turns by `base^(-i / r)` a position.
+    Base(f32),
+    /// `[r]`: the positions in which a pair turns by one radian.
+    Wavelengths(&'a Array),
+}
+
+impl Array {
+    /// Rotary embedding of `self [b, .., t, d]`: the first `dims` of the last axis, rotated by the
+    /// positions `scale * (offset + 0..t)`.
+    ///
+    /// `offset`: an integer array, a scalar or `[b]`. `interleaved` pairs neighbours instead of halves.
+    /// Angles are computed in `f32`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when there are fewer than three axes or `dims`, `offset` or the wavelengths do
+    /// not fit; [`Error::Dtype`] when `self` is not of floats.
+    pub fn rotary(
+        &self,
+        dims: usize,
+        interleaved: bool,
+        frequencies: Frequencies<'_>,
+        scale: f32,
+        offset: &Array,
+    ) -> Result<Array> {
+        let shape = self.shape();
+        let rank = shape.len();
+        if rank < 3 || dims > shape[rank - 1] || !dims.is_multiple_of(2) {
+            return Err(Error::shape(
+                "rope",
+                format!("{self:?} has no even {dims} dims of [b, .., t, d] to rotate"),
+            ));
+        }
+        let (b, t, d, r) = (shape[0], shape[rank - 2], shape[rank - 1], dims / 2);
+        let per_position = match frequencies {
+            Frequencies::Base(base) => {
+                let step = f64::from(base).ln() / r as f64;
+                let turns: Vec<f32> = (0..r).map(|i| (-step * i as f64).exp() as f32).collect();
+                Array::from_slice(&turns, [r])?
+            }
+            Frequencies::Wavelengths(lengths) if **lengths.shape() == [r] => {
+                Array::scalar(1.0f32).divide(&lengths.astype(Dtype::F32)?)?
+            }
+            Frequencies::Wavelengths(lengths) => {
+                return Err(Error::shape(
+                    "rope",
+                    format!("needs [{r}] frequencies, not {lengths:?}"),
+                ));
+            }
+        };
+        if !(offset.rank() == 0 || **offset.shape() == [b] || **offset.shape() == [1]) {
+            return Err(Error::shape(
+                "rope",
+                format!("the offset must be a scalar or [{b}], not {offset:?}"),
+            ));
+        }
+        let offset = offset.astype(Dtype::F32)?.reshape([offset.elements(), 1])?;
+        let steps = super::ragged::iota(t)?.astype(Dtype::F32)?;
+        let positions = offset.add(&steps)?.multiply(&Array::scalar(scale))?;
+        let angles = positions.expand_dims(2)?.multiply(&per_position)?; // [b or 1, t, r]
+        let heads: usize = shape[1..rank - 2].iter().product();
+        let angles = angles
+            .reshape([angles.dim(0), 1, t, r])?
+            .broadcast_to([b, heads, t, r])?;
+        let angles = angles.reshape([b * heads * t, r])?;
+        let rows = self.reshape([b * heads * t, 1, d])?;
+        rows.rope(&angles.cos()?, &angles.sin()?, interleaved)?
+            .reshape(shape)
+    }
+}

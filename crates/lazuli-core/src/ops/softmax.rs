@@ -1,14 +1,29 @@
-//! Softmax over the last axis, computed in `f32` and rounded once.
+//! Softmax and the logarithm of its denominator over the last axis, computed in `f32` and rounded
+//! once. Other axes are moved to the end: two more passes than a kernel for them, and one kernel less.
 
 use smallvec::smallvec;
 
+use super::merge::Merged;
 use crate::array::Array;
+use crate::axes::Axes;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 
 /// Softmax over the last axis.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Softmax;
+
+/// Logarithm of the sum of exponentials over the last axis, which stays with length 1.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LogSumExp;
+
+fn check(op: &'static str, x: &Array) -> Result<()> {
+    if x.rank() == 0 || !x.dtype().is_float() {
+        let what = format!("needs floats along an axis, not {x:?}");
+        return Err(Error::dtype(op, what));
+    }
+    Ok(())
+}
 
 impl Family for Softmax {
     fn name(&self) -> &'static str {
@@ -17,12 +32,7 @@ impl Family for Softmax {
 
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         let x = &inputs[0];
-        if x.rank() == 0 || !x.dtype().is_float() {
-            return Err(Error::dtype(
-                "softmax",
-                format!("needs floats along an axis, not {x:?}"),
-            ));
-        }
+        check(self.name(), x)?;
         Ok(smallvec![(x.shape().clone(), x.dtype())])
     }
 
@@ -42,12 +52,72 @@ impl Family for Softmax {
     }
 }
 
+impl Family for LogSumExp {
+    fn name(&self) -> &'static str {
+        "logsumexp"
+    }
+
+    fn infer(&self, inputs: &[Array]) -> Result<Outs> {
+        let x = &inputs[0];
+        check(self.name(), x)?;
+        let last = x.rank() - 1;
+        if x.dim(last) == 0 {
+            let what = format!("the axes of {} have no elements", x.shape());
+            return Err(Error::shape(self.name(), what));
+        }
+        Ok(smallvec![(x.shape().with(last, 1), x.dtype())])
+    }
+
+    fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
+        Some((|| {
+            let x = inputs[0].astype(inputs[0].dtype().accumulator())?;
+            let zero = Array::scalar_of(0.0, x.dtype());
+            let largest = x.max(-1, true)?;
+            // An infinity is not subtracted: it is the result by itself.
+            let finite = largest.subtract(&largest)?.equal(&zero)?;
+            let largest = Array::select(&finite, &largest, &zero)?;
+            let sum = x.subtract(&largest)?.exp()?.sum(-1, true)?;
+            Ok(vec![sum.log()?.add(&largest)?.astype(inputs[0].dtype())?])
+        })())
+    }
+
+    fn vjp(&self, x: &[Array], _: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
+        let share = Array::from_op(Softmax, &[&x[0]])?;
+        Ok(vec![Some(share.multiply(&g[0])?)])
+    }
+
+    fn jvp(&self, x: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+        let Some(t) = &tangents[0] else {
+            return Ok(vec![None]);
+        };
+        let share = Array::from_op(Softmax, &[&x[0]])?;
+        Ok(vec![Some(share.multiply(t)?.sum(-1, true)?)])
+    }
+}
+
 impl Array {
-    /// Softmax over the last axis, in `f32`, returned in the array's dtype.
+    /// Softmax over `axes`, in `f32` at least, returned in the array's dtype; integers become
+    /// `float32`.
     ///
     /// # Errors
-    /// [`Error::Dtype`] for a scalar or an array that is not of floats.
-    pub fn softmax(&self) -> Result<Array> {
-        Array::from_op(Softmax, &[self])
+    /// [`Error::Shape`] when there is no such axis; [`Error::Dtype`] for complex numbers.
+    pub fn softmax(&self, axes: impl Into<Axes>) -> Result<Array> {
+        let x = self.astype(self.dtype().at_least_float())?;
+        let (x, merged) = Merged::of("softmax", &x, &axes.into())?;
+        if x.elements() == 0 {
+            return merged.split(&x);
+        }
+        merged.split(&Array::from_op(Softmax, &[&x])?)
+    }
+
+    /// Logarithm of the sum of exponentials over `axes`, in `f32` at least, returned in the array's
+    /// dtype; integers become `float32`.
+    ///
+    /// # Errors
+    /// As [`Array::softmax`], and when there are no elements.
+    pub fn logsumexp(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
+        let x = self.astype(self.dtype().at_least_float())?;
+        let (x, merged) = Merged::of("logsumexp", &x, &axes.into())?;
+        merged.reduced(&Array::from_op(LogSumExp, &[&x])?, keep)
     }
 }

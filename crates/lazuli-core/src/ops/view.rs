@@ -17,6 +17,8 @@ use crate::transforms::batch;
 pub enum View {
     /// The same array as a new node.
     Identity,
+    /// The same array, a constant to derivatives.
+    StopGradient,
     /// The elements in row-major order under another shape.
     Reshape(Shape),
     /// The axes in another order.
@@ -54,7 +56,7 @@ impl View {
     /// Where the elements of the view lie, if none has to move. `shape` is the operand's, `to` the result's.
     pub fn layout(&self, layout: &Layout, shape: &Shape, to: &Shape) -> Option<Layout> {
         match self {
-            View::Identity => Some(layout.clone()),
+            View::Identity | View::StopGradient => Some(layout.clone()),
             View::Reshape(_) => layout.reshape(shape, to),
             View::Permute(perm) => Some(layout.permute(shape, perm)),
             View::Slice { start, step, .. } => Some(layout.slice(shape, start, step, to)),
@@ -80,6 +82,7 @@ impl Family for View {
     fn name(&self) -> &'static str {
         match self {
             View::Identity => "identity",
+            View::StopGradient => "stop_gradient",
             View::Reshape(_) => "reshape",
             View::Permute(_) => "transpose",
             View::Slice { .. } => "slice",
@@ -92,7 +95,7 @@ impl Family for View {
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         let from = inputs[0].shape();
         let shape = match self {
-            View::Identity => from.clone(),
+            View::Identity | View::StopGradient => from.clone(),
             View::Reshape(to) if to.checked_bytes(1).is_none() => {
                 let what = format!("{to} does not fit in memory");
                 return Err(Error::shape("reshape", what));
@@ -157,6 +160,7 @@ impl Family for View {
         let from = x.shape();
         let back = match self {
             View::Identity => g.clone(),
+            View::StopGradient => return Ok(vec![None]),
             View::Reshape(_) => g.reshape(from)?,
             View::Permute(perm) => {
                 let mut inverse: SmallVec<[usize; 4]> = smallvec![0; perm.len()];
@@ -191,7 +195,7 @@ impl Family for View {
     }
 
     fn jvp(&self, _: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-        if matches!(self, View::Bits { .. }) {
+        if matches!(self, View::StopGradient | View::Bits { .. }) {
             return Ok(vec![None]);
         }
         let of = |t: &Array| Array::from_op(Op::from(Box::new(self.clone())), &[t]);
@@ -210,7 +214,7 @@ impl Family for View {
         let x = batch::to_front(&inputs[0], axis)?;
         let b = x.dim(0);
         let view = match self {
-            View::Identity => View::Identity,
+            View::Identity | View::StopGradient => self.clone(),
             View::Reshape(to) => View::Reshape(to.insert(0, b)),
             View::Permute(p) => {
                 View::Permute(std::iter::once(0).chain(p.iter().map(|p| p + 1)).collect())
@@ -371,6 +375,14 @@ impl Array {
 
     fn view(&self, view: View) -> Result<Array> {
         Array::from_op(Op::from(Box::new(view)), &[self])
+    }
+
+    /// The same array, which derivatives take for a constant.
+    ///
+    /// # Errors
+    /// The error of a poisoned array.
+    pub fn stop_gradient(&self) -> Result<Array> {
+        self.view(View::StopGradient)
     }
 
     /// The elements in row-major order under another shape.

@@ -11,8 +11,17 @@ pub(super) fn key(node: &Arc<Node>) -> usize {
     Arc::as_ptr(node) as usize
 }
 
+/// Ends a trace: what depends on `tracers` keeps its inputs after evaluation only if another trace
+/// follows it. `results` keep those nodes alive.
+pub(super) fn release(tracers: &[Array], results: &[Array]) {
+    let order = dependents(tracers, results);
+    for array in tracers.iter().chain(&order) {
+        array.node().settle();
+    }
+}
+
 /// Nodes that depend on `tracers`, inputs before users, tracers excluded. `outputs` keep them alive.
-pub(super) fn dependents(tracers: &[Array], outputs: &[Array]) -> Vec<Array> {
+pub(crate) fn dependents(tracers: &[Array], outputs: &[Array]) -> Vec<Array> {
     let roots: HashSet<usize> = tracers.iter().map(|t| key(t.node())).collect();
     let mut depends: HashMap<usize, bool> = roots.iter().map(|&r| (r, true)).collect();
     let mut order = Vec::new();
@@ -23,7 +32,7 @@ pub(super) fn dependents(tracers: &[Array], outputs: &[Array]) -> Vec<Array> {
             continue;
         }
         // Only nodes built on a tracer keep their inputs; no other can depend on one.
-        if !array.node().traced {
+        if !array.node().is_traced() {
             depends.insert(id, false);
             continue;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::graph::dependents;
+use super::graph::{dependents, release};
 use crate::array::Array;
 use crate::error::{Error, Result};
 
@@ -74,7 +74,13 @@ fn push_forward(
     let pushed = outputs
         .iter()
         .map(|o| known.get(&o.key()).cloned())
+        .collect::<Vec<Option<Array>>>();
+    let results: Vec<Array> = outputs
+        .iter()
+        .chain(pushed.iter().flatten())
+        .cloned()
         .collect();
+    release(&tracers, &results);
     Ok((outputs, pushed))
 }
 

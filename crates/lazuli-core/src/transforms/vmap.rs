@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::batch;
+use super::batch::{self, Mapped};
 use super::graph::dependents;
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -17,6 +17,18 @@ pub fn vmap(
     inputs: &[Array],
     axes: &[Option<usize>],
 ) -> Result<Vec<Array>> {
+    mapped(f, inputs, axes)?
+        .into_iter()
+        .map(|out| batch::place(out, 0))
+        .collect()
+}
+
+/// [`vmap`], whose outputs have their batch axes where the rules left them.
+pub(super) fn mapped(
+    f: impl FnOnce(&[Array]) -> Result<Vec<Array>>,
+    inputs: &[Array],
+    axes: &[Option<usize>],
+) -> Result<Vec<Mapped>> {
     let mut size = None;
     for (x, axis) in inputs.iter().zip(axes) {
         x.check()?;
@@ -35,13 +47,8 @@ pub fn vmap(
             "needs one axis entry per input and one batched input",
         ));
     };
-    let whole = |(out, axis): (Array, Option<usize>)| match axis {
-        Some(axis) => batch::to_front(&out, axis),
-        None => out
-            .expand_dims(0)?
-            .broadcast_to(out.shape().insert(0, size)),
-    };
-    replay(f, inputs, axes)?.into_iter().map(whole).collect()
+    let sized = |(array, axis)| Mapped { array, axis, size };
+    Ok(replay(f, inputs, axes)?.into_iter().map(sized).collect())
 }
 
 type Batched = (Array, Option<usize>);
@@ -60,6 +67,9 @@ fn replay(
         })
         .collect();
     let outputs = f(&examples)?;
+    for output in &outputs {
+        output.check()?;
+    }
     let mut known: HashMap<(usize, u32), Batched> = HashMap::new();
     for (example, (x, axis)) in examples.iter().zip(inputs.iter().zip(axes)) {
         known.insert(example.key(), (x.clone(), *axis));

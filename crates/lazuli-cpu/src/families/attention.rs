@@ -4,16 +4,20 @@ use std::borrow::Cow;
 
 use lazuli_core::error::{Error, Result};
 use lazuli_core::plan::Spec;
-use lazuli_core::{Dtype, Op, Shape};
+use lazuli_core::{Dtype, Family, Op, Shape};
 
 use crate::call::{Call, Run};
 use crate::families::seqs::{Limits, seqs};
 use crate::kernels::attention::{Affine, Cache, Call as Attend, Ring, Strides};
 use crate::kernels::floats::{Floats, FloatsMut};
+use crate::kernels::seq::Seq;
 use crate::operand::{FloatSlice, Operand, Output};
 
+fn floats(s: &Spec) -> bool {
+    matches!(s.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16)
+}
+
 pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
-    let floats = |s: &Spec| matches!(s.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16);
     let caches = &inputs[1..];
     (floats(&inputs[0]) && caches.iter().all(|s| s.dtype != Dtype::F64)).then_some(run)
 }
@@ -154,9 +158,66 @@ fn run(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
         key_dim: d,
         value_dim: d,
         scale: op.scale.get(),
+        causal: true,
         window: op.window,
         sink_tokens: op.ring.map_or(0, |r| r.keep),
         ring,
+        sinks: sinks.as_deref(),
+    };
+    let (kernels, pool) = (&call.cpu.kernels, &call.cpu.pool);
+    kernels
+        .attention
+        .run(pool, &attend, call.outputs[0].floats());
+    Ok(())
+}
+
+pub(crate) fn scaled_dot_product_kernel(inputs: &[Spec]) -> Option<Run> {
+    inputs.iter().all(floats).then_some(run_scaled_dot_product)
+}
+
+fn run_scaled_dot_product(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let (Op::ScaledDotProduct(op), [q, k, v, sinks @ ..]) = (op, call.inputs) else {
+        return Ok(());
+    };
+    let ([batch, queries, heads, d], [_, kv_heads, keys, _]) = (&q.shape()[..], &k.shape()[..])
+    else {
+        return Ok(());
+    };
+    let short = |n: usize| {
+        u32::try_from(n)
+            .map_err(|_| Error::value(op.name(), format!("{n} positions do not fit 32 bits")))
+    };
+    let (first, len) = (short(keys - queries.min(keys))?, short(*queries)?);
+    let seqs: Vec<Seq> = (0..short(*batch)?)
+        .map(|slot| Seq {
+            slot,
+            first,
+            len,
+            generated: false,
+        })
+        .collect();
+    if call.outputs[0].shape().elements() == 0 {
+        return Ok(());
+    }
+    let sinks = sinks.first().map(|s| s.as_f32());
+    let (queries, stored) = (
+        q.floats(),
+        [k, v].map(|x| Stored::of(std::slice::from_ref(x))),
+    );
+    let attend = Attend {
+        q: queries.view(),
+        keys: stored[0].cache(None),
+        values: stored[1].cache(None),
+        seqs: &seqs,
+        heads: *heads,
+        kv_heads: *kv_heads,
+        key_dim: *d,
+        value_dim: v.shape()[3],
+        scale: op.scale.get(),
+        causal: op.causal,
+        window: None,
+        sink_tokens: 0,
+        ring: None,
         sinks: sinks.as_deref(),
     };
     let (kernels, pool) = (&call.cpu.kernels, &call.cpu.pool);

@@ -6,20 +6,17 @@ use lazuli_core::{Dtype, Op};
 
 use super::elementwise::{in_f32, rows, with_type};
 use crate::call::{Call, Run};
-use crate::kernels::elementwise::Float;
 use crate::kernels::elementwise::cast::{Source, Target, Wide};
 use crate::kernels::elementwise::number::{Complex, Truth};
 use crate::kernels::elementwise::rows::{convert, map1};
+use crate::kernels::elementwise::tile;
 
 pub(crate) fn kernel(to: Dtype, inputs: &[Spec]) -> Option<Run> {
     let from = inputs[0].dtype;
     Some(match (from, to) {
         (Dtype::C64, Dtype::Bool) => truth_of_complex,
         (Dtype::C64, Dtype::C64) => return None,
-        (Dtype::BF16, Dtype::F32) => widen::<half::bf16>,
-        (Dtype::F16, Dtype::F32) => widen::<half::f16>,
-        (Dtype::F32, Dtype::BF16) => narrow::<half::bf16>,
-        (Dtype::F32, Dtype::F16) => narrow::<half::f16>,
+        _ if in_f32(from) && in_f32(to) => between_floats,
         _ => with_type!(from, A => with_type!(to, O => run::<A, O>)),
     })
 }
@@ -39,15 +36,10 @@ fn truth_of_complex(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     Ok(())
 }
 
-fn widen<T: Float>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
-    debug_assert!(in_f32(call.inputs[0].dtype()));
-    let entry = &T::entries(&call.cpu.kernels.elementwise).widen;
-    rows(call, &|row| entry.part(&row, 0));
-    Ok(())
-}
-
-fn narrow<T: Float>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
-    let entry = &T::entries(&call.cpu.kernels.elementwise).narrow;
-    rows(call, &|row| entry.part(&row, 0));
+fn between_floats(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let table = &call.cpu.kernels.elementwise;
+    let (to, from) = (call.outputs[0].dtype(), call.inputs[0].dtype());
+    // SAFETY: `rows` gives rows of the operands, which are of these dtypes.
+    rows(call, &|row| unsafe { tile::convert(table, &row, to, from) });
     Ok(())
 }

@@ -4,7 +4,7 @@ use lazuli_core::Dtype;
 use lazuli_core::plan::Spec;
 
 use crate::call::Call;
-use crate::kernels::elementwise::{Loops, Row};
+use crate::kernels::elementwise::{Loops, Row, SHARED_BYTES};
 
 /// Calls `f` with the rows of the output and the first `N - 1` inputs, which have one shape.
 pub(crate) fn rows<const N: usize>(call: &mut Call<'_, '_>, f: &(dyn Fn(Row<N>) + Sync)) {
@@ -22,7 +22,22 @@ pub(crate) fn rows<const N: usize>(call: &mut Call<'_, '_>, f: &(dyn Fn(Row<N>) 
         }
     };
     let sizes: [usize; N] = std::array::from_fn(|i| dtype(i).size());
+    let starts: [*mut u8; N] = std::array::from_fn(|i| {
+        if i == 0 {
+            out.as_mut_ptr()
+        } else {
+            inputs[i - 1].as_ptr().cast_mut()
+        }
+    });
     let flat = (inputs[..N - 1].iter()).all(|x| x.spec().strides.is_none());
+    if flat && elements * sizes[0] < SHARED_BYTES {
+        // One row, and no loops to set up.
+        return f(Row {
+            at: starts,
+            step: sizes.map(|s| s as isize),
+            len: elements,
+        });
+    }
     let loops = if flat {
         Loops::flat(elements, sizes)
     } else {
@@ -38,13 +53,6 @@ pub(crate) fn rows<const N: usize>(call: &mut Call<'_, '_>, f: &(dyn Fn(Row<N>) 
             std::array::from_fn(|i| strides[i][axis] * sizes[i] as isize)
         })
     };
-    let starts: [*mut u8; N] = std::array::from_fn(|i| {
-        if i == 0 {
-            out.as_mut_ptr()
-        } else {
-            inputs[i - 1].as_ptr().cast_mut()
-        }
-    });
     loops.run(&call.cpu.pool, starts, sizes[0], f);
 }
 
@@ -56,66 +64,15 @@ pub(crate) fn strides(spec: &Spec) -> lazuli_core::shape::Strides {
     }
 }
 
-/// `$body` with `$name` the Rust type of a dtype.
-macro_rules! with_type {
-    ($dtype:expr, $name:ident => $body:expr) => {
-        match $dtype {
-            lazuli_core::Dtype::Bool => {
-                type $name = crate::kernels::elementwise::number::Truth;
+/// `$body` with `$name` the type beside the dtype of `$value`; `$other` for dtypes that are not listed.
+macro_rules! with_listed {
+    ($value:expr, $name:ident => $body:expr, $other:pat => $rest:expr, [$($dtype:ident $ty:ty,)*]) => {
+        match $value {
+            $(lazuli_core::Dtype::$dtype => {
+                type $name = $ty;
                 $body
-            }
-            lazuli_core::Dtype::U8 => {
-                type $name = u8;
-                $body
-            }
-            lazuli_core::Dtype::U16 => {
-                type $name = u16;
-                $body
-            }
-            lazuli_core::Dtype::U32 => {
-                type $name = u32;
-                $body
-            }
-            lazuli_core::Dtype::U64 => {
-                type $name = u64;
-                $body
-            }
-            lazuli_core::Dtype::I8 => {
-                type $name = i8;
-                $body
-            }
-            lazuli_core::Dtype::I16 => {
-                type $name = i16;
-                $body
-            }
-            lazuli_core::Dtype::I32 => {
-                type $name = i32;
-                $body
-            }
-            lazuli_core::Dtype::I64 => {
-                type $name = i64;
-                $body
-            }
-            lazuli_core::Dtype::F16 => {
-                type $name = half::f16;
-                $body
-            }
-            lazuli_core::Dtype::BF16 => {
-                type $name = half::bf16;
-                $body
-            }
-            lazuli_core::Dtype::F32 => {
-                type $name = f32;
-                $body
-            }
-            lazuli_core::Dtype::F64 => {
-                type $name = f64;
-                $body
-            }
-            lazuli_core::Dtype::C64 => {
-                type $name = crate::kernels::elementwise::number::Complex;
-                $body
-            }
+            })*
+            $other => $rest,
         }
     };
 }
@@ -123,49 +80,53 @@ macro_rules! with_type {
 /// `$body` with `$name` the type of a dtype of integers or truth values; `$other` for the rest.
 macro_rules! with_integer {
     ($dtype:expr, $name:ident => $body:expr, $other:expr) => {
-        match $dtype {
-            lazuli_core::Dtype::Bool => {
-                type $name = crate::kernels::elementwise::number::Truth;
+        crate::families::elementwise::with_listed!($dtype, $name => $body, _ => $other, [
+            Bool crate::kernels::elementwise::number::Truth,
+            U8 u8, U16 u16, U32 u32, U64 u64,
+            I8 i8, I16 i16, I32 i32, I64 i64,
+        ])
+    };
+}
+
+/// `$body` with `$name` the Rust type of a dtype.
+macro_rules! with_type {
+    ($dtype:expr, $name:ident => $body:expr) => {
+        crate::families::elementwise::with_integer!($dtype, $name => $body,
+            crate::families::elementwise::with_listed!($dtype, $name => $body, _ => {
+                type $name = crate::kernels::elementwise::number::Complex;
                 $body
-            }
-            lazuli_core::Dtype::U8 => {
+            }, [
+                F16 half::f16, BF16 half::bf16, F32 f32, F64 f64,
+            ])
+        )
+    };
+}
+
+/// `$body` with `$name` the unsigned integer of a size in bytes.
+macro_rules! with_word {
+    ($size:expr, $name:ident => $body:expr) => {
+        match $size {
+            1 => {
                 type $name = u8;
                 $body
             }
-            lazuli_core::Dtype::U16 => {
+            2 => {
                 type $name = u16;
                 $body
             }
-            lazuli_core::Dtype::U32 => {
+            4 => {
                 type $name = u32;
                 $body
             }
-            lazuli_core::Dtype::U64 => {
+            _ => {
                 type $name = u64;
                 $body
             }
-            lazuli_core::Dtype::I8 => {
-                type $name = i8;
-                $body
-            }
-            lazuli_core::Dtype::I16 => {
-                type $name = i16;
-                $body
-            }
-            lazuli_core::Dtype::I32 => {
-                type $name = i32;
-                $body
-            }
-            lazuli_core::Dtype::I64 => {
-                type $name = i64;
-                $body
-            }
-            _ => $other,
         }
     };
 }
 
-pub(crate) use {with_integer, with_type};
+pub(crate) use {with_integer, with_listed, with_type, with_word};
 
 /// Whether kernels compute the dtype in `f32`.
 pub(crate) const fn in_f32(dtype: Dtype) -> bool {

@@ -1,4 +1,4 @@
-//! Root-mean-square norms.
+//! Root-mean-square and layer norms.
 
 use lazuli_core::error::Result;
 use lazuli_core::plan::Spec;
@@ -7,26 +7,41 @@ use lazuli_core::{Dtype, Op};
 use crate::call::{Call, Run, by_float};
 use crate::kernels::Floating;
 use crate::kernels::floats::Strided;
+use crate::kernels::rows::Norm;
 
 pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
-    let weight = inputs[1].dtype != Dtype::F64;
-    by_float!(inputs[0].dtype, run).filter(|_| weight)
+    let others = inputs[1..].iter().all(|s| s.dtype != Dtype::F64);
+    by_float!(inputs[0].dtype, run).filter(|_| others)
 }
 
 fn run<T: Floating>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
-    let Op::RmsNorm(op) = op else { return Ok(()) };
-    let (x, weight) = (call.inputs[0].slice::<T>(), call.inputs[1].as_f32());
-    let width = weight.len();
+    let (x, mut rest) = (&call.inputs[0], call.inputs[1..].iter());
+    let [weighted, biased, gated, centre] = match op {
+        Op::RmsNorm(op) => [op.weighted, false, op.gated, false],
+        Op::LayerNorm(op) => [op.weighted, op.biased, false, true],
+        _ => return Ok(()),
+    };
+    let eps = match op {
+        Op::RmsNorm(op) => op.eps,
+        Op::LayerNorm(op) => op.eps,
+        _ => return Ok(()),
+    };
+    let width = x.shape().last().copied().unwrap_or(1);
+    let mut next = |present: bool| present.then(|| rest.next()).flatten();
+    let weight = next(weighted).map(|w| w.as_f32());
+    let bias = next(biased).map(|b| b.as_f32());
+    let gate = next(gated).map(|g| g.slice::<T>());
+    let x = x.slice::<T>();
+    let norm = Norm {
+        x: Strided::contiguous(&x, width),
+        gate: gate.as_deref().map(|g| Strided::contiguous(g, width)),
+        centre,
+        weight: weight.as_deref(),
+        bias: bias.as_deref(),
+        eps: eps.get(),
+        width,
+    };
     let rows = &T::of(&call.cpu.kernels).rows;
-    let pool = &call.cpu.pool;
-    let x = Strided::contiguous(&x, width);
-    let out = call.outputs[0].slice::<T>();
-    if op.gated {
-        let gate = call.inputs[2].slice::<T>();
-        let gate = Strided::contiguous(&gate, width);
-        rows.gated_rms_norm(pool, x, gate, Some(&weight), op.eps.get(), width, out);
-    } else {
-        rows.rms_norm(pool, x, Some(&weight), op.eps.get(), width, out);
-    }
+    rows.norm(&call.cpu.pool, norm, call.outputs[0].slice::<T>());
     Ok(())
 }

@@ -2,28 +2,26 @@
 //! bits of a result do not depend on strides.
 
 use lazuli_core::error::Result;
-use lazuli_core::ops::reduce::Kind;
 use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Op};
 
 use super::elementwise::with_integer;
 use crate::call::{Call, Run};
 use crate::kernels::elementwise::cast::Source;
-use crate::kernels::elementwise::number::Ordered;
+use crate::kernels::elementwise::number::{Complex, Ordered};
 use crate::kernels::math::Scratch;
 use crate::kernels::reduce::arg::Search;
 use crate::kernels::reduce::plain::{self, Summed};
 use crate::kernels::reduce::{Axes, Float, Task};
 
-pub(crate) fn kernel(kind: Kind, inputs: &[Spec]) -> Option<Run> {
+pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
     let dtype = inputs[0].dtype;
     Some(match dtype {
         Dtype::F32 => run_float::<f32>,
         Dtype::BF16 => run_float::<half::bf16>,
         Dtype::F16 => run_float::<half::f16>,
         Dtype::F64 => run_plain::<f64>,
-        Dtype::C64 if kind == Kind::Sum => run_complex,
-        Dtype::C64 => return None,
+        Dtype::C64 => run_plain::<Complex>,
         _ => with_integer!(dtype, T => run_plain::<T>, return None),
     })
 }
@@ -31,7 +29,7 @@ pub(crate) fn kernel(kind: Kind, inputs: &[Spec]) -> Option<Run> {
 pub(crate) fn arg_kernel(inputs: &[Spec]) -> Option<Run> {
     let dtype = inputs[0].dtype;
     Some(match dtype {
-        Dtype::C64 => return None,
+        Dtype::C64 => run_arg_complex,
         Dtype::F32 => run_arg_float::<f32>,
         Dtype::BF16 => run_arg_float::<half::bf16>,
         Dtype::F16 => run_arg_float::<half::f16>,
@@ -79,15 +77,7 @@ fn run_plain<T: Summed>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     Ok(())
 }
 
-fn run_complex(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
-    // SAFETY: the kernel was chosen for complex numbers, whose sum is one.
-    reduce(op, call, |task, part| unsafe {
-        plain::part_complex(task, part)
-    });
-    Ok(())
-}
-
-fn search<T: Source>(op: &Op, call: &mut Call<'_, '_>) -> Option<Search> {
+fn search<T>(op: &Op, call: &mut Call<'_, '_>) -> Option<Search> {
     let (Op::ArgReduce(op), [x], out) = (op, call.inputs, &mut call.outputs[0]) else {
         return None;
     };
@@ -108,7 +98,15 @@ fn search<T: Source>(op: &Op, call: &mut Call<'_, '_>) -> Option<Search> {
 fn run_arg<T: Source<Wide: Ordered>>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     if let Some(search) = search::<T>(op, call) {
         // SAFETY: the operand is row-major and of `T`; the output has a place for each row.
-        unsafe { search.run::<T>(&call.cpu.pool) };
+        unsafe { search.run(&call.cpu.pool, T::widen) };
+    }
+    Ok(())
+}
+
+fn run_arg_complex(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    if let Some(search) = search::<Complex>(op, call) {
+        // SAFETY: as above.
+        unsafe { search.run(&call.cpu.pool, |x: Complex| x) };
     }
     Ok(())
 }

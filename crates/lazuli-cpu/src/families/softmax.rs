@@ -1,13 +1,13 @@
-//! Softmax over the last axis. `f64` is decomposed.
+//! Softmax over the last axis and the logarithm of its denominator. `f64` is decomposed.
 
 use lazuli_core::error::Result;
 use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Element, Op};
 
 use crate::call::{Call, Run};
-use crate::kernels::math::Shared;
+use crate::kernels::math::{Entry, Kernel, Shared};
 use crate::kernels::reduce::Float;
-use crate::kernels::reduce::softmax::Rows;
+use crate::kernels::reduce::softmax::{LogSum, Rows, Softmax};
 
 /// Threads share the rows from this many elements on.
 const SHARED: usize = 128 << 10;
@@ -21,18 +21,39 @@ pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
     }
 }
 
+pub(crate) fn log_kernel(inputs: &[Spec]) -> Option<Run> {
+    match inputs[0].dtype {
+        Dtype::F32 => Some(run_log::<f32>),
+        Dtype::BF16 => Some(run_log::<half::bf16>),
+        Dtype::F16 => Some(run_log::<half::f16>),
+        _ => None,
+    }
+}
+
 fn run<T: Float + Element>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    over_rows::<T, Softmax<T>>(&T::entries(&call.cpu.kernels.reduce).softmax, call);
+    Ok(())
+}
+
+fn run_log<T: Float + Element>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    over_rows::<T, LogSum<T>>(&T::entries(&call.cpu.kernels.reduce).log_sum, call);
+    Ok(())
+}
+
+fn over_rows<T: Element, K>(entry: &Entry<K>, call: &mut Call<'_, '_>)
+where
+    K: for<'a> Kernel<Args<'a> = Rows<'a, T>>,
+{
     let (x, out) = (&call.inputs[0], &mut call.outputs[0]);
     let elements = x.shape().elements();
-    if elements == 0 {
-        return Ok(());
-    }
-    let entry = &T::entries(&call.cpu.kernels.reduce).softmax;
+    let (Some(&d), 1..) = (x.shape().last(), elements) else {
+        return;
+    };
     let x = x.slice::<T>();
     let rows = Rows {
         x: &x,
         out: Shared::new(out.slice::<T>()),
-        d: call.inputs[0].shape()[call.inputs[0].shape().len() - 1],
+        d,
         parts: if elements < SHARED {
             1
         } else {
@@ -43,5 +64,4 @@ fn run<T: Float + Element>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
         1 => entry.part(&rows, 0),
         parts => entry.run(&call.cpu.pool, &rows, parts),
     }
-    Ok(())
 }

@@ -5,55 +5,90 @@ use lazuli_core::ops::unary::Unary;
 use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Op};
 
-use super::elementwise::{rows, with_integer, with_type};
+use super::elementwise::{in_f32, rows, with_integer, with_type, with_word};
 use crate::call::{Call, Run};
 use crate::kernels::elementwise::cast::{Source, Target, Wide};
 use crate::kernels::elementwise::float::Task;
-use crate::kernels::elementwise::functions::unary_f64;
-use crate::kernels::elementwise::number::{Ordered, Truth};
+use crate::kernels::elementwise::number::{Complex, Truth, Whole, Word};
 use crate::kernels::elementwise::rows::map1;
-use crate::kernels::elementwise::{Float, number::Complex};
+use crate::kernels::elementwise::tile::tiled;
+use crate::kernels::elementwise::{complex, double};
 
 pub(crate) fn kernel(op: Unary, inputs: &[Spec]) -> Option<Run> {
     let dtype = inputs[0].dtype;
-    if op == Unary::Not {
-        return Some(match dtype {
-            Dtype::C64 => run_not_complex,
-            _ => with_type!(dtype, T => run_not::<T>),
-        });
-    }
-    Some(match dtype {
-        Dtype::F32 => run_float::<f32>,
-        Dtype::BF16 => run_float::<half::bf16>,
-        Dtype::F16 => run_float::<half::f16>,
-        Dtype::F64 => run_f64,
-        _ => with_integer!(dtype, T => run_integer::<T>, return None),
+    Some(match (op, dtype) {
+        (Unary::Not, Dtype::C64) => run_not_complex,
+        (Unary::Not, _) => with_type!(dtype, T => run_not::<T>),
+        (Unary::Abs | Unary::Real | Unary::Imag, Dtype::C64) => run_part,
+        (_, Dtype::C64) => run_complex,
+        (_, Dtype::F64) => run_f64,
+        _ if in_f32(dtype) => run_float,
+        (Unary::Abs | Unary::Sign, _) => with_integer!(dtype, T => run_whole::<T>, return None),
+        (Unary::Invert, Dtype::Bool) => run_not::<Truth>,
+        (Unary::Square, Dtype::Bool) => run_whole::<Truth>,
+        _ => with_word!(dtype.size(), T => run_word::<T>),
     })
 }
 
-fn run_float<T: Float>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+fn run_float(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Unary(op) = *op else { return Ok(()) };
-    let entry = &T::entries(&call.cpu.kernels.elementwise).unary;
-    rows(call, &|row| entry.part(&Task { op, row }, 0));
+    let table = &call.cpu.kernels.elementwise;
+    let dtypes = [call.outputs[0].dtype(), call.inputs[0].dtype()];
+    // SAFETY: `rows` gives rows of the operands, which are of these dtypes.
+    rows(call, &|row| unsafe {
+        tiled(table, &row, dtypes, &|tile| {
+            table.unary.part(&Task { op, tile }, 0);
+        });
+    });
     Ok(())
 }
 
 fn run_f64(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Unary(op) = *op else { return Ok(()) };
-    let f = unary_f64(op);
+    let f = double::unary(op);
     // SAFETY: `rows` gives rows of the operands, which are of `f64`.
     rows(call, &|row| unsafe { map1::<f64, f64>(&row, f) });
     Ok(())
 }
 
-fn run_integer<T: Ordered>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+fn run_complex(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let Op::Unary(op) = *op else { return Ok(()) };
+    let f = complex::unary(op);
+    // SAFETY: `rows` gives rows of the operands, which are of complex numbers.
+    rows(call, &|row| unsafe { map1::<Complex, Complex>(&row, f) });
+    Ok(())
+}
+
+fn run_part(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let Op::Unary(op) = *op else { return Ok(()) };
+    let f = complex::part(op);
+    // SAFETY: `rows` gives rows of an output of `f32` and an operand of complex numbers.
+    rows(call, &|row| unsafe { map1::<Complex, f32>(&row, f) });
+    Ok(())
+}
+
+/// What is the same for signed and unsigned integers of a size.
+fn run_word<T: Word>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let Op::Unary(op) = *op else { return Ok(()) };
+    // SAFETY: `rows` gives rows of the operands, which have the size of `T`.
+    rows(call, &|row| unsafe {
+        match op {
+            Unary::Neg => map1(&row, |x: T| T::ZERO.sub(x)),
+            Unary::Invert => map1(&row, |x: T| !x),
+            // Core takes integers for no other function that comes here.
+            _ => map1(&row, |x: T| x.mul(x)),
+        }
+    });
+    Ok(())
+}
+
+fn run_whole<T: Whole>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let Op::Unary(op) = *op else { return Ok(()) };
     // SAFETY: `rows` gives rows of the operands, which are of `T`.
     rows(call, &|row| unsafe {
         match op {
-            Unary::Neg => map1(&row, T::negative),
             Unary::Abs => map1(&row, T::absolute),
-            // Core takes integers for these three only.
+            Unary::Sign => map1(&row, T::sign),
             _ => map1(&row, |x: T| x.mul(x)),
         }
     });

@@ -64,6 +64,8 @@ pub struct Call<'a> {
     pub value_dim: usize,
     /// Factor of the scores.
     pub scale: f32,
+    /// Whether a row sees no position above its own; else all of its sequence's.
+    pub causal: bool,
     /// A row sees this many positions, its own included; all up to its own if `None`.
     pub window: Option<u32>,
     /// Positions below this are visible despite the window.

@@ -11,6 +11,7 @@ mod softmax;
 #[cfg(test)]
 mod tests;
 
+pub use norm::Norm;
 pub use rope::{Layout, Rope};
 
 use super::floats::Strided;
@@ -22,7 +23,7 @@ const PART: usize = 4096;
 
 /// The row kernels of one dispatch path and element type.
 pub struct Rows<T: Element> {
-    norm: Entry<norm::Norm<T>>,
+    norm: Entry<norm::Rows<T>>,
     rope: Entry<rope::Turn<T>>,
     gate: Entry<gate::Gate<T>>,
     softmax: Entry<softmax::Softmax<T>>,
@@ -48,61 +49,23 @@ impl<T: Element> Rows<T> {
         }
     }
 
-    /// `x / sqrt(mean(x^2) + eps) * weight` for each row of `width`, into `out` `[rows, width]`.
+    /// Norms each row of `args.width` into `out` `[rows, width]`, rounded once.
     ///
     /// # Panics
     /// When a slice is shorter than the shapes say.
-    pub fn rms_norm(
-        &self,
-        pool: &Pool,
-        x: Strided<'_, T>,
-        weight: Option<&[f32]>,
-        eps: f32,
-        width: usize,
-        out: &mut [T],
-    ) {
-        self.norm(pool, x, None, weight, eps, width, out);
-    }
-
-    /// `rms_norm(x, weight, eps) * silu(z)` for each row of `width`, rounded once.
-    ///
-    /// # Panics
-    /// When a slice is shorter than the shapes say.
-    #[allow(clippy::too_many_arguments)] // The operands of the formula.
-    pub fn gated_rms_norm(
-        &self,
-        pool: &Pool,
-        x: Strided<'_, T>,
-        z: Strided<'_, T>,
-        weight: Option<&[f32]>,
-        eps: f32,
-        width: usize,
-        out: &mut [T],
-    ) {
-        self.norm(pool, x, Some(z), weight, eps, width, out);
-    }
-
-    #[allow(clippy::too_many_arguments)] // As above.
-    fn norm(
-        &self,
-        pool: &Pool,
-        x: Strided<'_, T>,
-        gate: Option<Strided<'_, T>>,
-        weight: Option<&[f32]>,
-        eps: f32,
-        width: usize,
-        out: &mut [T],
-    ) {
+    pub fn norm(&self, pool: &Pool, args: Norm<'_, T>, out: &mut [T]) {
+        let width = args.width;
         let rows = rows_of(out.len(), width);
-        assert!(x.holds(rows, width) && gate.is_none_or(|z| z.holds(rows, width)));
-        assert!(weight.is_none_or(|weight| weight.len() >= width));
+        assert!(args.x.holds(rows, width) && args.gate.is_none_or(|z| z.holds(rows, width)));
+        assert!(
+            [args.weight, args.bias]
+                .iter()
+                .flatten()
+                .all(|x| x.len() >= width)
+        );
         let per_part = rows_per_part(width);
         let args = norm::Args {
-            x,
-            gate,
-            weight,
-            eps,
-            width,
+            norm: args,
             rows,
             per_part,
             out: Shared::new(out),

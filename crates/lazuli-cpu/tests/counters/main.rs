@@ -2,7 +2,9 @@
 //! counts meanwhile.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
-use lazuli_core::ops::reduce::ArgReduce;
+mod checkpoint;
+
+use lazuli_core::ops::arg_reduce::ArgReduce;
 use lazuli_core::{Array, Dtype, memory, plan, with_device};
 use lazuli_cpu::{Isa, Options, register};
 
@@ -13,12 +15,14 @@ fn memory_is_donated_and_kernels_are_used() {
             let device = register(Options { isa, threads }).unwrap();
             with_device(device, || {
                 a_chain_of_additions_allocates_at_most_two_buffers();
+                operators_in_place_reuse_memory();
                 what_somebody_can_see_is_not_written();
                 writes_to_an_array_that_was_given_up_take_no_memory();
                 base_operations_have_kernels();
             });
         }
     }
+    checkpoint::keeps_little_and_changes_no_bit();
 }
 
 fn a_chain_of_additions_allocates_at_most_two_buffers() {
@@ -32,6 +36,21 @@ fn a_chain_of_additions_allocates_at_most_two_buffers() {
     let taken = memory::allocations() - before;
     assert!(taken <= 2, "{taken} buffers for a chain of additions");
     assert_eq!(x.to_vec::<f32>().unwrap(), [1000.0; 1000]);
+}
+
+fn operators_in_place_reuse_memory() {
+    let mut x = Array::from_slice(&[1.0f32; 3000], [3000]).unwrap();
+    // Scalars have memory of their own.
+    let (one, half) = (Array::scalar(1.0f32), Array::scalar(0.5f32));
+    let before = memory::allocations();
+    for _ in 0..50 {
+        x += &one;
+        x *= half.clone();
+    }
+    x.eval().unwrap();
+    let taken = memory::allocations() - before;
+    assert!(taken <= 2, "{taken} buffers for operators in place");
+    assert_eq!(x.to_vec::<f32>().unwrap(), [1.0; 3000]);
 }
 
 fn what_somebody_can_see_is_not_written() {
@@ -84,6 +103,7 @@ fn base_operations_have_kernels() {
         let x = Array::full([4, 33], 0.5, dtype).unwrap();
         let t = x.matrix_transpose().unwrap();
         let i = Array::from_slice(&[1i32, -1], [2]).unwrap();
+        let ids = Array::from_slice(&[1u32, 0, 0, 1, 1, 0, 1, 1], [4, 2]).unwrap();
         let least = ArgReduce {
             max: false,
             axis: 0,
@@ -104,12 +124,22 @@ fn base_operations_have_kernels() {
             t.at((.., &i)).add(1.0),
             t.get((&i, &i)),
             t.set((.., 1..3), 0.5),
-            t.softmax(),
+            t.softmax(-1),
             t.copy(),
+            t.matmul(&x),
+            x.gather_matmul(&ids, &x.reshape([2, 2, 33]).unwrap()),
+            t.segmented_mm(&x, &ids),
         ];
         for y in all {
             y.unwrap().eval().unwrap();
         }
+    }
+    for dtype in [Dtype::F64, Dtype::C64] {
+        let x = Array::full([4, 33], 0.5, dtype).unwrap();
+        x.matmul(&x.matrix_transpose().unwrap())
+            .unwrap()
+            .eval()
+            .unwrap();
     }
     assert_eq!(plan::decomposed(), before, "an operation lost its kernel");
 }

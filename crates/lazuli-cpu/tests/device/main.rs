@@ -2,15 +2,28 @@
 //! device over one of them.
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
+mod accuracy;
+mod arithmetic;
 mod common;
+mod conv;
 mod elementwise;
 mod fake;
+mod fast;
+mod fft;
+mod fixture;
+mod functions;
 mod fused;
+mod golden;
 mod graph;
 mod index;
+mod linear;
 mod movement;
 mod print;
 mod ragged;
+mod random;
 mod reduce;
+mod scan;
 mod shaping;
+mod sort;
+mod statistics;
 mod transforms;

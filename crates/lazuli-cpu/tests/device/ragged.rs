@@ -5,7 +5,8 @@ use lazuli_core::ops::attention::{Cached, Reach};
 use lazuli_core::ops::cache::Ring;
 use lazuli_core::ops::quantized::Affine;
 use lazuli_core::ops::recurrent::GatedDelta;
-use lazuli_core::{Array, Dtype, Role, Rows, Sequence, grad};
+use lazuli_core::transforms::grad;
+use lazuli_core::{Array, Dtype, Role, Rows, Sequence};
 
 use super::common::*;
 

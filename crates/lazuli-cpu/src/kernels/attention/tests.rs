@@ -263,6 +263,7 @@ impl Case {
             vec![7.0; Seq::rows(seqs) * self.heads * self.value_dim],
         );
         let call = Call {
+            causal: true,
             q: w.q.floats(),
             keys: w.keys.view(),
             values: w.values.view(),

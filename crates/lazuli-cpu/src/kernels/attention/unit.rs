@@ -39,6 +39,8 @@ struct Place {
     row: usize,
     position: usize,
     rows: usize,
+    /// One past the last position that any of the rows sees.
+    end: usize,
     /// Splits of the sequence; those after the block's last row are empty.
     splits: usize,
     piece: usize,
@@ -85,12 +87,19 @@ impl Job<'_> {
                     blocks - 1 - turn / 2
                 };
                 let start = block * self.block_rows;
+                let rows = self.block_rows.min(seq.len as usize - start);
+                let position = seq.first as usize + start;
                 return Some(Place {
                     slot: seq.slot as usize,
                     kv_head: unit / blocks,
                     row: row + start,
-                    position: seq.first as usize + start,
-                    rows: self.block_rows.min(seq.len as usize - start),
+                    position,
+                    rows,
+                    end: if self.call.causal {
+                        position + rows
+                    } else {
+                        seq.end()
+                    },
                     splits: seq.end().div_ceil(SPLIT),
                     piece,
                 });
@@ -101,7 +110,7 @@ impl Job<'_> {
         None
     }
 
-    /// Which of the positions from `start` on a row at `position` sees, as bits.
+    /// Which of the positions from `start` on a row sees whose last one is `position`, as bits.
     #[inline(always)]
     fn visible(&self, position: usize, start: usize) -> u32 {
         if position < start {
@@ -205,7 +214,7 @@ impl<const PAIRS: bool> Kernel for Unit<PAIRS> {
         };
         let key_head = head(&call.keys, &job.key_codes, call.key_dim);
         let value_head = head(&call.values, &job.value_codes, call.value_dim);
-        let end = place.position + place.rows;
+        let end = place.end;
         let all = place.splits;
         let share = all.div_ceil(job.pieces);
         let splits = (place.piece * share).min(all)..((place.piece + 1) * share).min(all);
@@ -294,7 +303,12 @@ fn seen_by(
 ) -> (usize, usize) {
     let (mut from, mut to) = (usize::MAX, 0);
     for row in 0..place.rows {
-        let bits = job.visible(place.position + row, start);
+        let last = if job.call.causal {
+            place.position + row
+        } else {
+            place.end - 1
+        };
+        let bits = job.visible(last, start);
         if bits != 0 {
             visible[row * group..][..group].fill(bits);
             from = from.min(row * group);

@@ -1,36 +1,92 @@
-//! Functions of sixteen lanes that `math` has not. What no model computes much of is the standard
-//! library's, lane by lane: it depends on the number alone, so bodies and tails agree.
+//! Functions of sixteen lanes that `math` has not, and ways to apply scalar ones to lanes: each depends
+//! on the number alone, so bodies and tails agree.
 
-use lazuli_core::ops::unary::Unary;
-
+use super::formulas;
 use crate::kernels::math::{self, LANES, Lanes};
+
+#[inline(always)]
+fn lanes_of<L: Lanes>(l: L, x: L::F) -> [f32; LANES] {
+    let mut lanes = [0.0f32; LANES];
+    // SAFETY: `lanes` holds sixteen lanes.
+    unsafe { l.store(x, lanes.as_mut_ptr()) };
+    lanes
+}
+
+#[inline(always)]
+fn vector_of<L: Lanes>(l: L, lanes: &[f32; LANES]) -> L::F {
+    // SAFETY: `lanes` holds sixteen lanes.
+    unsafe { l.load(lanes.as_ptr()) }
+}
 
 /// `f` of each lane.
 #[inline(always)]
 pub(super) fn by_lane<L: Lanes>(l: L, x: L::F, f: impl Fn(f32) -> f32) -> L::F {
-    let mut lanes = [0.0f32; LANES];
-    // SAFETY: `lanes` holds sixteen lanes.
-    unsafe {
-        l.store(x, lanes.as_mut_ptr());
-        for lane in &mut lanes {
-            *lane = f(*lane);
-        }
-        l.load(lanes.as_ptr())
+    let mut lanes = lanes_of(l, x);
+    for lane in &mut lanes {
+        *lane = f(*lane);
     }
+    vector_of(l, &lanes)
 }
 
 /// `f` of each pair of lanes.
 #[inline(always)]
 pub(super) fn by_pair<L: Lanes>(l: L, a: L::F, b: L::F, f: impl Fn(f32, f32) -> f32) -> L::F {
-    let (mut x, mut y) = ([0.0f32; LANES], [0.0f32; LANES]);
-    // SAFETY: `x` and `y` hold sixteen lanes.
-    unsafe {
-        l.store(a, x.as_mut_ptr());
-        l.store(b, y.as_mut_ptr());
-        for (x, y) in x.iter_mut().zip(y) {
-            *x = f(*x, y);
+    let (mut x, y) = (lanes_of(l, a), lanes_of(l, b));
+    for (x, y) in x.iter_mut().zip(y) {
+        *x = f(*x, y);
+    }
+    vector_of(l, &x)
+}
+
+/// `f` in `f64` of each lane.
+#[inline(always)]
+pub(super) fn wide<L: Lanes>(l: L, x: L::F, f: impl Fn(L, f64) -> f64) -> L::F {
+    by_lane(l, x, |x| f(l, f64::from(x)) as f32)
+}
+
+/// `f` in `f64` of each pair of lanes.
+#[inline(always)]
+pub(super) fn wide_pair<L: Lanes>(l: L, a: L::F, b: L::F, f: impl Fn(L, f64, f64) -> f64) -> L::F {
+    by_pair(l, a, b, |a, b| f(l, f64::from(a), f64::from(b)) as f32)
+}
+
+/// `near` of each lane, `far` of lanes whose angle is too large for that.
+#[inline(always)]
+pub(super) fn wide_angle<L: Lanes>(
+    l: L,
+    x: L::F,
+    near: impl Fn(L, f64) -> f64,
+    far: fn(f32) -> f32,
+) -> L::F {
+    let y = wide(l, x, near);
+    let angles = lanes_of(l, x);
+    let beyond = |x: f32| x.abs() > formulas::FAR_ANGLE;
+    if !angles.iter().fold(false, |any, &x| any | beyond(x)) {
+        return y;
+    }
+    let mut lanes = lanes_of(l, y);
+    for (y, x) in lanes.iter_mut().zip(angles) {
+        if beyond(x) {
+            *y = far(x);
         }
-        l.load(x.as_ptr())
+    }
+    vector_of(l, &lanes)
+}
+
+/// -1, 0 or 1; 0 of NaN.
+#[inline(always)]
+pub(super) fn sign(x: f32) -> f32 {
+    f32::from((x > 0.0) as i8 - (x < 0.0) as i8)
+}
+
+/// What division rounded down leaves: the sign of `b`, or a zero of the sign of `a`.
+#[inline(always)]
+pub(super) fn remainder(a: f32, b: f32) -> f32 {
+    let r = a % b;
+    if r != 0.0 && (r < 0.0) != (b < 0.0) {
+        r + b
+    } else {
+        r
     }
 }
 
@@ -62,25 +118,4 @@ pub(super) fn tanh<L: Lanes>(l: L, x: L::F) -> L::F {
     let far = l.and(l.bits(far), far_mask);
     let near = l.and(l.bits(near), near_mask);
     l.float(l.or(l.or(far, near), sign))
-}
-
-/// A function in `f64`; none where it has no meaning there.
-pub fn unary_f64(op: Unary) -> fn(f64) -> f64 {
-    match op {
-        Unary::Neg => |x| -x,
-        Unary::Abs => f64::abs,
-        Unary::Square => |x| x * x,
-        Unary::Sqrt => f64::sqrt,
-        Unary::Rsqrt => |x| 1.0 / x.sqrt(),
-        Unary::Exp => f64::exp,
-        Unary::Log => f64::ln,
-        Unary::Log1p => f64::ln_1p,
-        Unary::Sin => f64::sin,
-        Unary::Cos => f64::cos,
-        Unary::Tanh => f64::tanh,
-        Unary::Sigmoid => |x| 1.0 / (1.0 + (-x).exp()),
-        Unary::Floor => f64::floor,
-        Unary::Round => f64::round_ties_even,
-        Unary::Not => |x| (x == 0.0) as u8 as f64,
-    }
 }

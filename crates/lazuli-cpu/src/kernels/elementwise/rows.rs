@@ -54,6 +54,23 @@ pub unsafe fn convert<A: Copy, O: Copy>(row: &Row<2>, f: impl Fn(A) -> O) {
     }
 }
 
+/// [`map2`] one element at a time, for functions that no vector unit has.
+///
+/// # Safety
+/// As [`map2`].
+#[inline(always)]
+pub unsafe fn pairs<A: Copy, O: Copy>(row: &Row<3>, f: impl Fn(A, A) -> O) {
+    for k in 0..row.len {
+        let at = |i: usize| row.at[i].wrapping_offset(row.step[i] * k as isize);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let a = at(1).cast::<A>().read_unaligned();
+            let b = at(2).cast::<A>().read_unaligned();
+            row.at[0].cast::<O>().add(k).write_unaligned(f(a, b));
+        }
+    }
+}
+
 /// `out = f(a, b)` along a row.
 ///
 /// # Safety

@@ -155,6 +155,10 @@ impl Lanes for Avx2 {
         }
     }
     #[inline(always)]
+    fn fma64(self, a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c)
+    }
+    #[inline(always)]
     fn mask(self, bits: u16) -> F {
         // SAFETY: `self` proves the features.
         unsafe {

@@ -105,6 +105,10 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn fma64(self, a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c)
+    }
+    #[inline(always)]
     fn mask(self, bits: u16) -> __mmask16 {
         bits
     }

@@ -50,6 +50,8 @@ pub trait Lanes: Copy {
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a * b + c`: one rounding where the path has the instruction, two where it has not.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// As [`fma`](Lanes::fma), of one `f64`.
+    fn fma64(self, a: f64, b: f64, c: f64) -> f64;
     /// `if a > b { a } else { b }`: a NaN in `b` stays.
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// `if a < b { a } else { b }`: a NaN in `b` stays.

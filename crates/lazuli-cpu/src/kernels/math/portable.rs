@@ -115,6 +115,10 @@ impl Lanes for Portable {
         out
     }
     #[inline(always)]
+    fn fma64(self, a: f64, b: f64, c: f64) -> f64 {
+        a * b + c
+    }
+    #[inline(always)]
     fn mask(self, bits: u16) -> [bool; LANES] {
         let mut out = [false; LANES];
         for (i, lane) in out.iter_mut().enumerate() {

@@ -27,6 +27,7 @@ mod scratch;
 #[cfg(target_arch = "x86_64")]
 mod streams;
 mod table;
+pub mod wide;
 
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,7 @@ use std::marker::PhantomData;
 use super::fold::{InF32, Max, Min};
 use super::walk::{SHARED_BYTES, tree};
 use crate::Pool;
-use crate::kernels::elementwise::cast::Source;
-use crate::kernels::elementwise::number::{Ordered, Ring};
+use crate::kernels::elementwise::number::Ordered;
 use crate::kernels::math::{Element, Kernel, LANES, Lanes};
 
 /// A search along the middle axis of a row-major `[before, len, after]`.
@@ -30,15 +29,31 @@ pub struct Search {
 // SAFETY: addresses; parts write places of their own.
 unsafe impl Sync for Search {}
 
+/// Neighbouring outputs that are searched together.
+const COLUMNS: usize = 64;
+
 impl Search {
-    /// Finds the positions in an operand of `T`.
+    /// Finds the positions in an operand of `T`, whose elements are compared as `W`.
     ///
     /// # Safety
     /// The addresses are those of such operands; the output is nobody else's.
-    pub unsafe fn run<T: Source<Wide: Ordered>>(&self, pool: &Pool) {
-        // SAFETY: each output is written by the one part that has it.
-        let part = |part: usize| self.share(part).for_each(|at| unsafe { self.one::<T>(at) });
-        match self.parts {
+    pub unsafe fn run<T: Copy, W: Ordered>(&self, pool: &Pool, widen: impl Fn(T) -> W + Sync) {
+        let tiles = self.after.div_ceil(COLUMNS);
+        let units = self.before * tiles;
+        let parts = self.parts.min(units);
+        let part = |part: usize| {
+            for unit in part * units / parts..(part + 1) * units / parts {
+                let (before, column) = (unit / tiles, unit % tiles * COLUMNS);
+                // SAFETY: each output is written by the one part that has it.
+                unsafe {
+                    match self.after {
+                        1 => self.row(before, &widen),
+                        _ => self.columns(before, column, &widen),
+                    }
+                }
+            }
+        };
+        match parts {
             1 => part(0),
             parts => pool.run(parts, &part),
         }
@@ -58,32 +73,58 @@ impl Search {
         part * outputs / self.parts..(part + 1) * outputs / self.parts
     }
 
-    /// # Safety
-    /// As [`Search::run`], for output `at`.
-    unsafe fn one<T: Source<Wide: Ordered>>(&self, at: usize) {
-        let (before, after) = (at / self.after, at % self.after);
-        let first = before * self.len * self.after + after;
-        let x = self.x.cast::<T>().wrapping_add(first);
-        // SAFETY: `k` is within the axis.
-        let read = |k: usize| unsafe { x.add(k * self.after).read_unaligned().widen() };
-        let mut best = read(0);
-        let mut found = 0;
+    /// Whether `v` takes the place of an earlier `best`: a NaN does, unless that is one.
+    #[inline(always)]
+    fn beats<W: Ordered>(&self, v: W, best: W) -> bool {
+        let better = if self.max { best.less(v) } else { v.less(best) };
         // Only a NaN is not the same as itself.
-        let is_nan = |v: T::Wide| !v.same(v);
-        if !is_nan(best) {
-            for k in 1..self.len {
-                let v = read(k);
-                let better = if self.max { best.less(v) } else { v.less(best) };
-                if better || is_nan(v) {
-                    (best, found) = (v, k);
-                    if is_nan(v) {
-                        break;
-                    }
-                }
+        better || (!v.same(v) && best.same(best))
+    }
+
+    /// # Safety
+    /// As [`Search::run`], for output `at`, where there is no `after`.
+    unsafe fn row<T: Copy, W: Ordered>(&self, at: usize, widen: &impl Fn(T) -> W) {
+        let x = self.x.cast::<T>().wrapping_add(at * self.len);
+        // SAFETY: `k` is within the row.
+        let read = |k: usize| widen(unsafe { x.add(k).read_unaligned() });
+        let (mut best, mut found) = (read(0), 0);
+        for k in 1..self.len {
+            let v = read(k);
+            if self.beats(v, best) {
+                (best, found) = (v, k);
             }
         }
         // SAFETY: the place of this output.
         unsafe { self.out.add(at).write(found as u32) }
+    }
+
+    /// # Safety
+    /// As [`Search::run`], for up to `COLUMNS` outputs from `column` on.
+    unsafe fn columns<T: Copy, W: Ordered>(
+        &self,
+        before: usize,
+        column: usize,
+        widen: &impl Fn(T) -> W,
+    ) {
+        let count = COLUMNS.min(self.after - column);
+        let first = before * self.len * self.after + column;
+        let x = self.x.cast::<T>().wrapping_add(first);
+        let mut best = [W::ZERO; COLUMNS];
+        let mut found = [0u32; COLUMNS];
+        for k in 0..self.len {
+            for (lane, (best, found)) in best.iter_mut().zip(&mut found).enumerate().take(count) {
+                // SAFETY: `k` is within the axis, the lane within the columns.
+                let v = widen(unsafe { x.add(k * self.after + lane).read_unaligned() });
+                if k == 0 || self.beats(v, *best) {
+                    (*best, *found) = (v, k as u32);
+                }
+            }
+        }
+        // SAFETY: the places of these outputs.
+        unsafe {
+            let out = self.out.add(before * self.after + column);
+            std::ptr::copy_nonoverlapping(found.as_ptr(), out, count);
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Entries<T: Element> {
     pub arg: Entry<arg::Rows<T>>,
     /// Softmax over the last axis.
     pub softmax: Entry<softmax::Softmax<T>>,
+    /// Logarithm of the sum of exponentials over the last axis.
+    pub log_sum: Entry<softmax::LogSum<T>>,
 }
 
 impl<T: Element> Entries<T> {
@@ -42,6 +44,7 @@ impl<T: Element> Entries<T> {
             reduce: Entry::new(isa),
             arg: Entry::new(isa),
             softmax: Entry::new(isa),
+            log_sum: Entry::new(isa),
         }
     }
 }

@@ -36,6 +36,14 @@ summed! {
     f64 in f64;
 }
 
+impl Summed for Complex {
+    type Sum = Complex;
+    #[inline(always)]
+    fn summand(self) -> Complex {
+        self
+    }
+}
+
 impl Summed for Truth {
     type Sum = i32;
     #[inline(always)]
@@ -136,17 +144,9 @@ pub unsafe fn part<T: Summed>(task: &Task<'_>, part: usize) {
         match task.kind {
             Kind::Sum => task.part::<_, Plain<T, T::Sum, Sum, AsSummand>>(Portable, part),
             Kind::Prod => task.part::<_, Plain<T, T::Sum, Prod, AsSummand>>(Portable, part),
-            Kind::Max => task.part::<_, Plain<T, T, Max, AsIs>>(Portable, part),
-            Kind::Min => task.part::<_, Plain<T, T, Min, AsIs>>(Portable, part),
+            // Any truth value is the largest of them, all of them the smallest.
+            Kind::Max | Kind::Any => task.part::<_, Plain<T, T, Max, AsIs>>(Portable, part),
+            Kind::Min | Kind::All => task.part::<_, Plain<T, T, Min, AsIs>>(Portable, part),
         }
     }
-}
-
-/// Part `part` of a sum of complex numbers.
-///
-/// # Safety
-/// The operand and the output are of complex numbers.
-pub unsafe fn part_complex(task: &Task<'_>, part: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { task.part::<_, Plain<Complex, Complex, Sum, AsIs>>(Portable, part) }
 }

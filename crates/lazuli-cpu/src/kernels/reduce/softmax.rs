@@ -1,4 +1,4 @@
-//! Softmax of rows, in `f32`, rounded once.
+//! Softmax of rows and the logarithm of its denominator, in `f32`, rounded once.
 
 use std::marker::PhantomData;
 
@@ -57,6 +57,43 @@ fn softmax<L: Lanes, T: Element>(l: L, x: &[T], e: &mut [f32], out: &mut [T]) {
     for at in (0..d).step_by(LANES) {
         T::write(l, l.div(f32::read(l, e, at), sum), out, at);
     }
+}
+
+/// Logarithm of the sum of exponentials of rows of `T`: one result for each row.
+pub struct LogSum<T>(PhantomData<T>);
+
+impl<T: Element> Kernel for LogSum<T> {
+    type Args<'a> = Rows<'a, T>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(l: L, rows: &Rows<'_, T>, part: usize) {
+        let (d, count) = (rows.d, rows.x.len() / rows.d);
+        for row in part * count / rows.parts..(part + 1) * count / rows.parts {
+            let log = log_sum(l, &rows.x[row * d..][..d]);
+            // SAFETY: each row has one result and one part.
+            let out = unsafe { rows.out.slice(row, 1) };
+            out[0] = T::from_f32(log);
+        }
+    }
+}
+
+#[inline(always)]
+fn log_sum<L: Lanes, T: Element>(l: L, x: &[T]) -> f32 {
+    let d = x.len();
+    let mut largest = l.splat(f32::NEG_INFINITY);
+    for at in (0..d).step_by(LANES) {
+        let v = known(l, T::read(l, x, at), d - at, f32::NEG_INFINITY);
+        largest = l.max(v, largest);
+    }
+    let largest = l.maximum(largest);
+    // An infinity is not subtracted: it is the result by itself.
+    let shift = if largest.is_finite() { largest } else { 0.0 };
+    let mut sums = [l.splat(0.0); 2];
+    for (turn, at) in (0..d).step_by(LANES).enumerate() {
+        let v = math::exp(l, l.sub(T::read(l, x, at), l.splat(shift)));
+        sums[turn % 2] = l.add(sums[turn % 2], known(l, v, d - at, 0.0));
+    }
+    l.sum(l.add(sums[0], sums[1])).ln() + shift
 }
 
 /// `x` with `other` in the lanes from `count` on.

@@ -39,7 +39,7 @@ fn norms_match_f64_and_rows_stand_alone() {
         for width in [1, 15, 16, 100, 128, 1000] {
             let mut r = Random(width as u64);
             let (x, z): (Vec<T>, Vec<T>) = (r.floats(7 * (width + 3)), r.floats(7 * width));
-            let weight: Vec<f32> = r.floats(width);
+            let (weight, bias): (Vec<f32>, Vec<f32>) = (r.floats(width), r.floats(width));
             let x = Strided {
                 elements: &x,
                 stride: width + 3,
@@ -49,12 +49,34 @@ fn norms_match_f64_and_rows_stand_alone() {
                 let rows = Rows::<T>::new(isa);
                 let mut plain = vec![T::default(); 7 * width];
                 let mut gated = plain.clone();
-                rows.rms_norm(&pool(), x, Some(&weight), 1e-6, width, &mut plain);
-                rows.gated_rms_norm(&pool(), x, z, Some(&weight), 1e-6, width, &mut gated);
+                let norm = Norm {
+                    x,
+                    gate: None,
+                    centre: false,
+                    weight: Some(&weight),
+                    bias: None,
+                    eps: 1e-6,
+                    width,
+                };
+                let gate = Some(z);
+                rows.norm(&pool(), norm, &mut plain);
+                rows.norm(&pool(), Norm { gate, ..norm }, &mut gated);
+                let mut centred = plain.clone();
+                let whole = Norm {
+                    centre: true,
+                    bias: Some(&bias),
+                    ..norm
+                };
+                rows.norm(&pool(), whole, &mut centred);
                 for row in 0..7 {
                     let v = wide(x.row(row, width));
                     let mean = v.iter().map(|x| x * x).sum::<f64>() / width as f64;
+                    let middle = v.iter().sum::<f64>() / width as f64;
+                    let spread = v.iter().map(|x| (x - middle).powi(2)).sum::<f64>() / width as f64;
                     for i in 0..width {
+                        let off = (v[i] - middle) / (spread + 1e-6).sqrt();
+                        let want = off * f64::from(weight[i]) + f64::from(bias[i]);
+                        near(centred[row * width + i], want, tolerance, isa.name());
                         let want = v[i] / (mean + 1e-6).sqrt() * f64::from(weight[i]);
                         near(plain[row * width + i], want, tolerance, isa.name());
                         let gate = silu(f64::from(z.row(row, width)[i].to_f32()));
@@ -62,7 +84,7 @@ fn norms_match_f64_and_rows_stand_alone() {
                     }
                     let mut alone = vec![T::default(); width];
                     let one = Strided::contiguous(x.row(row, width), width);
-                    rows.rms_norm(&pool(), one, Some(&weight), 1e-6, width, &mut alone);
+                    rows.norm(&pool(), Norm { x: one, ..norm }, &mut alone);
                     assert!(
                         alone == plain[row * width..][..width],
                         "{isa} {width} {row}"

@@ -3,7 +3,8 @@
 mod random;
 
 use lazuli_core::index::{Ellipsis, Index, NewAxis, slice, step};
-use lazuli_core::{Array, Dtype, Error, array, grad};
+use lazuli_core::transforms::grad;
+use lazuli_core::{Array, Dtype, Error, array};
 
 use super::common::*;
 

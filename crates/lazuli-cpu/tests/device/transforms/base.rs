@@ -40,7 +40,7 @@ pub(super) fn functions() -> Vec<Case> {
         ("prod", of(|x| x[0].prod(1, false)), vec![m()]),
         ("max", of(|x| x[0].max(0, false)), vec![m()]),
         ("min", of(|x| x[0].min([0, 1], false)), vec![m()]),
-        ("softmax", of(|x| x[0].softmax()), vec![m()]),
+        ("softmax", of(|x| x[0].softmax(-1)), vec![m()]),
         ("reshape", of(|x| x[0].reshape([2, 6])), vec![m()]),
         (
             "transpose",
@@ -65,5 +65,26 @@ pub(super) fn functions() -> Vec<Case> {
         ),
         ("narrow", of(|x| x[0].narrow(1, 1, 3)?.exp()), vec![m()]),
         ("astype", of(|x| x[0].astype(Dtype::F64)?.exp()), vec![m()]),
+    ]
+}
+
+/// Those with kernels in `f32` only.
+pub(super) fn single_precision_functions() -> Vec<Case> {
+    vec![
+        (
+            "matmul",
+            of(|x| x[0].matmul(&x[1])?.tanh()),
+            vec![vec![3, 4], vec![4, 2]],
+        ),
+        (
+            "rms_norm",
+            of(|x| x[0].rms_norm(&x[1], 1e-5)),
+            vec![vec![3, 4], vec![4]],
+        ),
+        (
+            "swiglu",
+            of(|x| x[0].swiglu(&x[1])),
+            vec![vec![3, 4], vec![3, 4]],
+        ),
     ]
 }

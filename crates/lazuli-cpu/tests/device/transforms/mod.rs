@@ -1,12 +1,19 @@
 //! Derivatives against central differences in `f64`, transforms against one another.
 
 use lazuli_core::error::Result;
-use lazuli_core::{Array, Dtype, grad, jvp, vjp, vmap};
+use lazuli_core::transforms::{grad, jvp, vjp, vmap};
+use lazuli_core::{Array, Dtype};
 
 use super::common::*;
 
 mod base;
+mod conv;
+mod elementwise;
+mod fast;
+mod fft;
 mod index;
+mod linear;
+mod reduce;
 mod shape;
 
 type Function = Box<dyn Fn(&[Array]) -> Result<Array>>;
@@ -20,29 +27,29 @@ fn of(f: impl Fn(&[Array]) -> Result<Array> + 'static) -> Function {
 
 /// The cases of every part, one file each.
 fn functions() -> Vec<Case> {
-    let parts = [base::functions(), index::functions(), shape::functions()];
+    let parts = [
+        base::functions(),
+        fast::functions(),
+        reduce::functions(),
+        elementwise::functions(),
+        index::functions(),
+        shape::functions(),
+        conv::functions(),
+        linear::functions(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
-/// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
+/// Those of operations whose kernels in `f32` are others than in `f64`.
 fn single_precision_functions() -> Vec<Case> {
-    vec![
-        (
-            "matmul",
-            Box::new(|x| x[0].matmul(&x[1])?.tanh()),
-            vec![vec![3, 4], vec![4, 2]],
-        ),
-        (
-            "rms_norm",
-            Box::new(|x| x[0].rms_norm(&x[1], 1e-5)),
-            vec![vec![3, 4], vec![4]],
-        ),
-        (
-            "swiglu",
-            Box::new(|x| x[0].swiglu(&x[1])),
-            vec![vec![3, 4], vec![3, 4]],
-        ),
-    ]
+    let parts = [
+        base::single_precision_functions(),
+        fast::single_precision_functions(),
+        conv::functions(),
+        linear::functions(),
+        fft::functions(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {

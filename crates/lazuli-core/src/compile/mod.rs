@@ -1,0 +1,3 @@
+//! Compilation: a function traced once, then run as one plan.
+
+pub(crate) mod trace;

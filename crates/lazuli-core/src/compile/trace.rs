@@ -1,0 +1,136 @@
+//! A function as a list of operations: what tracing gives, and what is optimised, planned or run again.
+//!
+//! Values are numbered: the operands, then the captured arrays, then the results of each step. A trace
+//! holds no nodes, so the graph that it was read from, and its values, can be dropped.
+
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::device::{Device, with_device};
+use crate::error::{Error, Result};
+use crate::op::{Op, Outs};
+use crate::transforms::graph::dependents;
+
+/// A value's number.
+pub(crate) type Slot = u32;
+
+/// One operation.
+#[derive(Clone)]
+pub(crate) struct TraceStep {
+    pub(crate) op: Op,
+    pub(crate) device: Device,
+    pub(crate) inputs: SmallVec<[Slot; 4]>,
+    /// Number of the first result; the others follow.
+    pub(crate) first: Slot,
+    pub(crate) outs: Outs,
+}
+
+/// A function of arrays.
+#[derive(Clone, Default)]
+pub(crate) struct Trace {
+    /// Number of operands.
+    pub(crate) operands: usize,
+    /// Arrays that the function refers to besides its operands.
+    pub(crate) captured: Vec<Array>,
+    /// In topological order.
+    pub(crate) steps: Vec<TraceStep>,
+    pub(crate) outputs: Vec<Slot>,
+    /// Numbers given out.
+    pub(crate) slots: Slot,
+}
+
+impl Trace {
+    /// What `outputs` are made of, seen from `operands`: whatever does not depend on these is captured.
+    pub(crate) fn record(operands: &[Array], outputs: &[Array]) -> Trace {
+        let order = dependents(operands, outputs);
+        let mut trace = Trace {
+            operands: operands.len(),
+            slots: operands.len() as Slot,
+            ..Trace::default()
+        };
+        let mut known: HashMap<(usize, u32), Slot> = HashMap::new();
+        for (slot, operand) in operands.iter().enumerate() {
+            known.insert(operand.key(), slot as Slot);
+        }
+        let computed: std::collections::HashSet<usize> = order.iter().map(|a| a.key().0).collect();
+        let inputs: Vec<_> = order.iter().map(|a| a.node().inputs()).collect();
+        for used in inputs.iter().flatten().chain(outputs) {
+            if !computed.contains(&used.key().0) && !known.contains_key(&used.key()) {
+                known.insert(used.key(), trace.slots);
+                trace.slots += 1;
+                trace.captured.push(used.clone());
+            }
+        }
+        for (array, inputs) in order.iter().zip(&inputs) {
+            let node = array.node();
+            let first = trace.slots;
+            trace.steps.push(TraceStep {
+                op: node.op.clone(),
+                device: node.device,
+                inputs: inputs.iter().map(|i| known[&i.key()]).collect(),
+                first,
+                outs: node.outs.clone(),
+            });
+            for sibling in array.siblings() {
+                known.insert(sibling.key(), trace.slots);
+                trace.slots += 1;
+            }
+        }
+        trace.outputs = outputs.iter().map(|o| known[&o.key()]).collect();
+        trace
+    }
+
+    /// Makes the captured arrays that an outer transform follows operands, and returns them.
+    pub(crate) fn follow_captured(&mut self) -> Vec<Array> {
+        let follows = |a: &Array| a.node().is_traced() && a.dtype().is_inexact();
+        let (followed, kept): (Vec<usize>, Vec<usize>) =
+            (0..self.captured.len()).partition(|&i| follows(&self.captured[i]));
+        let mut renumbered = vec![0; self.captured.len()];
+        for (to, &from) in followed.iter().chain(&kept).enumerate() {
+            renumbered[from] = to;
+        }
+        let (low, high) = (self.operands, self.operands + self.captured.len());
+        let new = |slot: &mut Slot| {
+            let at = *slot as usize;
+            if (low..high).contains(&at) {
+                *slot = (low + renumbered[at - low]) as Slot;
+            }
+        };
+        self.steps
+            .iter_mut()
+            .flat_map(|s| &mut s.inputs)
+            .for_each(new);
+        self.outputs.iter_mut().for_each(new);
+        let pick = |of: Vec<usize>| of.into_iter().map(|i| self.captured[i].clone()).collect();
+        let (followed, kept): (Vec<Array>, Vec<Array>) = (pick(followed), pick(kept));
+        self.operands += followed.len();
+        self.captured = kept;
+        followed
+    }
+
+    /// [`Trace::replay`] with the captured arrays of the trace.
+    pub(crate) fn replay_with(&self, operands: &[Array]) -> Result<Vec<Array>> {
+        self.replay(operands, &self.captured)
+    }
+
+    /// The function's outputs as a new graph over `operands` and `captured`.
+    pub(crate) fn replay(&self, operands: &[Array], captured: &[Array]) -> Result<Vec<Array>> {
+        if operands.len() != self.operands || captured.len() != self.captured.len() {
+            return Err(Error::value("trace", "another number of operands"));
+        }
+        let mut values: Vec<Array> = Vec::with_capacity(self.slots as usize);
+        values.extend(operands.iter().chain(captured).cloned());
+        for step in &self.steps {
+            let outs = {
+                let inputs = step.inputs.iter().map(|&i| &values[i as usize]);
+                let inputs: SmallVec<[&Array; 4]> = inputs.collect();
+                with_device(step.device, || Array::outputs_of(step.op.clone(), &inputs))?
+            };
+            values.extend(outs);
+        }
+        let outputs = self.outputs.iter().map(|&o| values[o as usize].clone());
+        Ok(outputs.collect())
+    }
+}

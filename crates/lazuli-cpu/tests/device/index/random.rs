@@ -14,6 +14,8 @@ enum Ref {
     /// First position, step, count.
     Range(isize, isize, usize),
     New,
+    /// An ellipsis without axes: it keeps index arrays apart.
+    Gap,
     /// Positions of a shape.
     Ints(Vec<usize>, Vec<usize>),
 }
@@ -79,7 +81,7 @@ fn random(rng: &mut Rng, shape: &[usize], masks: bool) -> Case {
     let arrays = rng.below(3) > 0;
     let mut axis = 0;
     let mut ellipsis = Some(rng.below(3 * shape.len() + 1));
-    let named = rng
+    let mut named = rng
         .below(shape.len() + 1)
         .max(shape.len().saturating_sub(2));
     while axis < named {
@@ -88,10 +90,14 @@ fn random(rng: &mut Rng, shape: &[usize], masks: bool) -> Case {
             index.push(Item::Ellipsis);
             // All that is left but for the last, which is named.
             let skipped = (shape.len() - axis).saturating_sub(1);
+            if skipped == 0 {
+                items.push(Ref::Gap);
+            }
             for &len in &shape[axis..axis + skipped] {
                 items.push(Ref::Range(0, 1, len));
             }
             axis += skipped;
+            named = shape.len();
             if axis >= shape.len() {
                 break;
             }
@@ -201,7 +207,7 @@ fn places(items: &[Ref]) -> (Vec<usize>, Vec<Vec<usize>>) {
                     Ref::Range(first, by, _) => {
                         source.push((first + by * r[shown[number]] as isize) as usize);
                     }
-                    Ref::New => {}
+                    Ref::New | Ref::Gap => {}
                     Ref::Ints(own, at) => {
                         let b = &r[lead..lead + common.len()];
                         let b = &b[common.len() - own.len()..];

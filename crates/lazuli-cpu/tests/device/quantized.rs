@@ -1,7 +1,8 @@
 //! Quantized numbers: formats against mlx's bytes, products against those of the expanded matrices.
 
 use lazuli_core::ops::quantized::{Affine, Mode, Quantization, QuantizedArray};
-use lazuli_core::{Array, Dtype, Result, grad, jvp, vjp, vmap};
+use lazuli_core::transforms::{grad, jvp, vjp, vmap};
+use lazuli_core::{Array, Dtype, Result};
 
 use super::common::*;
 

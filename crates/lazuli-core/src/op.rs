@@ -153,6 +153,8 @@ families! {
     GatherMatmul(ops::experts::GatherMatmul),
     /// Weighted sum of expert outputs.
     Combine(ops::experts::Combine),
+    /// A traced function.
+    Compiled(crate::compile::Compiled),
     /// An operation of somebody else's.
     Custom(Custom),
 }

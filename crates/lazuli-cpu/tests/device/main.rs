@@ -5,6 +5,7 @@
 mod accuracy;
 mod arithmetic;
 mod common;
+mod compiled;
 mod elementwise;
 mod fake;
 mod fast;

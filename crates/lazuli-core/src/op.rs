@@ -169,6 +169,8 @@ families! {
     Linalg(ops::linalg::Linalg),
     /// Random bits of keys.
     RandomBits(Box<ops::random::RandomBits>),
+    /// A traced function.
+    Compiled(crate::compile::Compiled),
     /// An operation of somebody else's.
     Custom(Custom),
 }

@@ -6,6 +6,7 @@ mod accuracy;
 mod arithmetic;
 mod common;
 mod conv;
+mod compiled;
 mod elementwise;
 mod fake;
 mod fast;

@@ -33,7 +33,11 @@ fn item(part: &Bound<'_, PyAny>) -> PyResult<Item> {
         if step == 0 {
             return Err(PyValueError::new_err("index: the step of a slice is zero"));
         }
-        return Ok(Item::Range { start: bound(slice, "start")?, stop: bound(slice, "stop")?, step });
+        return Ok(Item::Range {
+            start: bound(slice, "start")?,
+            stop: bound(slice, "stop")?,
+            step,
+        });
     }
     if let Ok(array) = part.cast::<PyArray>() {
         return Ok(Item::Array(array.get().value()));
@@ -71,7 +75,9 @@ fn bound(slice: &Bound<'_, PySlice>, name: &str) -> PyResult<Option<isize>> {
 
 fn index_of(index: &Bound<'_, PyAny>) -> PyResult<Index> {
     match index.cast::<PyTuple>() {
-        Ok(parts) => Ok(Index(parts.iter().map(|p| item(&p)).collect::<PyResult<_>>()?)),
+        Ok(parts) => Ok(Index(
+            parts.iter().map(|p| item(&p)).collect::<PyResult<_>>()?,
+        )),
         Err(_) => Ok(Index([item(index)?].into_iter().collect())),
     }
 }
@@ -96,7 +102,9 @@ pub(super) fn write(
     index: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<Array> {
-    array.set(index_of(index)?, value_for(array, value)?).or_raise()
+    array
+        .set(index_of(index)?, value_for(array, value)?)
+        .or_raise()
 }
 
 /// `array.at[index].add(value)` and the like.
@@ -106,7 +114,10 @@ pub(super) fn update(
     value: &Bound<'_, PyAny>,
     how: Update,
 ) -> PyResult<Array> {
-    let (at, value) = (array.at(index_of(index)?), Operand::of(value)?.beside(array.dtype())?);
+    let (at, value) = (
+        array.at(index_of(index)?),
+        Operand::of(value)?.beside(array.dtype())?,
+    );
     match how {
         Update::Add => at.add(value),
         Update::Subtract => at.subtract(value),

@@ -42,7 +42,9 @@ fn arange(
                 _ => 0.0,
             })
         }
-        _ => Err(PyTypeError::new_err("arange: start, stop and step are numbers")),
+        _ => Err(PyTypeError::new_err(
+            "arange: start, stop and step are numbers",
+        )),
     };
     let (start, stop, step) = (number(&start)?, number(&stop)?, number(&step)?);
     Array::arange(start, stop, step, dtype.unwrap_or(suggested)).or_raise()
@@ -76,7 +78,11 @@ fn like(a: &Array, dtype: Option<Dtype>, value: f64) -> lazuli_core::Result<Arra
     Array::full(a.shape(), value, dtype.unwrap_or(a.dtype()))
 }
 
-fn meshgrid(arrays: Vec<Array>, sparse: Option<bool>, indexing: Option<String>) -> PyResult<Tuple<Array>> {
+fn meshgrid(
+    arrays: Vec<Array>,
+    sparse: Option<bool>,
+    indexing: Option<String>,
+) -> PyResult<Tuple<Array>> {
     let indexing = match indexing.as_deref() {
         None | Some("xy") => Indexing::Xy,
         Some("ij") => Indexing::Ij,
@@ -85,7 +91,9 @@ fn meshgrid(arrays: Vec<Array>, sparse: Option<bool>, indexing: Option<String>) 
             return Err(value_error("meshgrid", message));
         }
     };
-    Array::meshgrid(&arrays, sparse.unwrap_or(false), indexing).or_raise().map(Tuple)
+    Array::meshgrid(&arrays, sparse.unwrap_or(false), indexing)
+        .or_raise()
+        .map(Tuple)
 }
 
 /// The array of anything, without a copy where there is none to make.
@@ -93,7 +101,10 @@ fn asarray(value: &Bound<'_, PyAny>, dtype: Option<Dtype>, copy: Option<bool>) -
     let array = array_of(value, dtype)?;
     let shared = value.is_instance_of::<crate::array::PyArray>();
     match copy {
-        Some(false) if !shared => Err(value_error("asarray", "values of another library are copied")),
+        Some(false) if !shared => Err(value_error(
+            "asarray",
+            "values of another library are copied",
+        )),
         Some(true) if shared => array.copy().or_raise(),
         _ => Ok(array),
     }
@@ -101,7 +112,10 @@ fn asarray(value: &Bound<'_, PyAny>, dtype: Option<Dtype>, copy: Option<bool>) -
 
 fn from_dlpack(value: &Bound<'_, PyAny>, copy: Option<bool>) -> PyResult<Array> {
     if copy == Some(false) {
-        return Err(value_error("from_dlpack", "values of another library are copied"));
+        return Err(value_error(
+            "from_dlpack",
+            "values of another library are copied",
+        ));
     }
     if !value.hasattr("__dlpack__")? {
         return Err(PyTypeError::new_err(format!(

@@ -12,14 +12,19 @@ fn take(a: Array, indices: Operand, axis: Option<isize>) -> PyResult<Array> {
     let indices = indices.to_array()?;
     match axis {
         Some(axis) => a.take(&indices, axis).or_raise(),
-        None => a.flatten(0, -1).and_then(|flat| flat.take(&indices, 0)).or_raise(),
+        None => a
+            .flatten(0, -1)
+            .and_then(|flat| flat.take(&indices, 0))
+            .or_raise(),
     }
 }
 
 fn take_along_axis(a: Array, indices: Array, axis: Option<isize>) -> lazuli_core::Result<Array> {
     match axis {
         Some(axis) => a.take_along_axis(&indices, axis),
-        None => a.flatten(0, -1)?.take_along_axis(&indices.flatten(0, -1)?, 0),
+        None => a
+            .flatten(0, -1)?
+            .take_along_axis(&indices.flatten(0, -1)?, 0),
     }
 }
 
@@ -36,7 +41,8 @@ fn put_along_axis(
             let put = || {
                 let values = values.broadcast_to(indices.shape())?.flatten(0, -1)?;
                 let flat = a.flatten(0, -1)?;
-                flat.put_along_axis(&indices.flatten(0, -1)?, &values, 0)?.reshape(a.shape())
+                flat.put_along_axis(&indices.flatten(0, -1)?, &values, 0)?
+                    .reshape(a.shape())
             };
             put().or_raise()
         }

@@ -31,7 +31,9 @@ impl FromArgument for Widths {
             _ => Err(wrong()),
         };
         let pairs: Vec<Vec<isize>> = Vec::from_argument(value)?;
-        Ok(Widths::Each(pairs.iter().map(pair).collect::<PyResult<_>>()?))
+        Ok(Widths::Each(
+            pairs.iter().map(pair).collect::<PyResult<_>>()?,
+        ))
     }
 }
 
@@ -46,7 +48,8 @@ fn pad(a: Array, widths: Widths, mode: String, value: Operand) -> PyResult<Array
         "reflect" => Pad::Reflect,
         "symmetric" => Pad::Symmetric,
         other => {
-            let message = format!("no mode `{other}`; there are constant, edge, reflect and symmetric");
+            let message =
+                format!("no mode `{other}`; there are constant, edge, reflect and symmetric");
             return Err(value_error("pad", message));
         }
     };
@@ -235,7 +238,9 @@ fn views() -> Vec<Entry> {
                 // Several shifts without axes add up.
                 match (&shift, &axis) {
                     (Integers::Several(all), Axes::All) => a.roll(&[all.iter().sum()], axis),
-                    (Integers::One(by), Axes::These(axes)) => a.roll(&vec![*by; axes.len()], axis.clone()),
+                    (Integers::One(by), Axes::These(axes)) => {
+                        a.roll(&vec![*by; axes.len()], axis.clone())
+                    }
                     _ => a.roll(&shift.to_vec(), axis),
                 }
             }
@@ -268,7 +273,10 @@ fn views() -> Vec<Entry> {
             "broadcast_to",
             "(a: scalar | array, /, shape: Sequence[int], *, stream: StreamOrDevice = None) -> array",
             "The array repeated along axes of length one and new leading axes.",
-            |a: Operand, shape: Integers| a.to_array()?.broadcast_to(dims(&shape.to_vec())?).or_raise()
+            |a: Operand, shape: Integers| a
+                .to_array()?
+                .broadcast_to(dims(&shape.to_vec())?)
+                .or_raise()
         ),
         row!(
             "broadcast_arrays",
@@ -316,14 +324,20 @@ pub(crate) fn methods() -> Vec<Entry> {
             "reshape",
             "(a: array, /, *shape: int | Sequence[int], stream: StreamOrDevice = None) -> array",
             "The elements in row-major order under another shape; one length may be -1.",
-            |a: Array, shape: Vec<Integers>| a.reshape_inferred(&spread(shape, "reshape")?).or_raise()
+            |a: Array, shape: Vec<Integers>| a
+                .reshape_inferred(&spread(shape, "reshape")?)
+                .or_raise()
         ),
         row!(
             "transpose",
             "(a: array, /, *axes: int | Sequence[int], stream: StreamOrDevice = None) -> array",
             "The axes in another order; none given: reversed.",
             |a: Array, axes: Vec<Integers>| {
-                let axes = if axes.is_empty() { None } else { Some(spread(axes, "transpose")?) };
+                let axes = if axes.is_empty() {
+                    None
+                } else {
+                    Some(spread(axes, "transpose")?)
+                };
                 transpose(a, axes).or_raise()
             }
         ),

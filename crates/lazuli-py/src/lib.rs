@@ -10,6 +10,7 @@ mod array;
 mod call;
 mod dtype;
 mod error;
+mod modules;
 mod operand;
 mod print;
 mod reply;
@@ -40,6 +41,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add(*alias, module.getattr(*name)?)?;
     }
     methods(py)?;
+    modules::add(module)?;
     module.add_function(wrap_pyfunction!(array::restore, module)?)?;
     module.add_function(wrap_pyfunction!(signatures, module)?)?;
     Ok(())
@@ -116,6 +118,9 @@ fn signatures() -> Vec<(&'static str, &'static str, &'static str, &'static str)>
     };
     let functions = table::functions();
     let mut rows: Vec<_> = functions.iter().map(row("")).collect();
+    for module in modules::MODULES {
+        rows.extend((module.functions)().iter().map(row(module.name)));
+    }
     let shared = functions
         .iter()
         .filter(|e| table::METHODS.contains(&e.function.name));

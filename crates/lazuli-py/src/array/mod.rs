@@ -146,6 +146,18 @@ impl PyArray {
         self.value().matrix_transpose().reply(py)
     }
 
+    /// The real part of each element.
+    #[getter]
+    fn real(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.value().real().reply(py)
+    }
+
+    /// The imaginary part of each element.
+    #[getter]
+    fn imag(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.value().imag().reply(py)
+    }
+
     /// Updates at an index that give a new array: `a.at[i].add(v)`.
     #[getter]
     fn at(slf: &Bound<'_, Self>) -> ArrayAt {

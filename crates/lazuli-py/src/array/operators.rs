@@ -91,6 +91,10 @@ macro_rules! operators {
                 PyArray::new(self.value())
             }
 
+            fn __invert__(&self) -> PyResult<PyArray> {
+                Ok(PyArray::new(self.value().bitwise_invert().or_raise()?))
+            }
+
             fn __abs__(&self) -> PyResult<PyArray> {
                 Ok(PyArray::new(self.value().abs().or_raise()?))
             }
@@ -107,6 +111,13 @@ operators! {
     subtract __sub__ __isub__ __rsub__;
     multiply __mul__ __imul__ __rmul__;
     divide __truediv__ __itruediv__ __rtruediv__;
+    floor_divide __floordiv__ __ifloordiv__ __rfloordiv__;
+    remainder __mod__ __imod__ __rmod__;
+    bitwise_and __and__ __iand__ __rand__;
+    bitwise_or __or__ __ior__ __ror__;
+    bitwise_xor __xor__ __ixor__ __rxor__;
+    left_shift __lshift__ __ilshift__ __rlshift__;
+    right_shift __rshift__ __irshift__ __rrshift__;
 }
 
 fn no_modulo(modulo: Option<&Bound<'_, PyAny>>) -> PyResult<()> {

@@ -3,11 +3,12 @@
 //! Operations of one kind share a signature and a macro, so that a new one is a line.
 
 mod binary;
+mod convolution;
 mod creation;
 mod evaluate;
 mod indexing;
 mod matrix;
-mod memory;
+pub(crate) mod memory;
 mod reduce;
 mod shape;
 mod unary;
@@ -26,6 +27,7 @@ pub(crate) fn functions() -> Vec<Entry> {
         shape::functions(),
         indexing::functions(),
         matrix::functions(),
+        convolution::functions(),
         crate::dtype::functions(),
         evaluate::functions(),
         crate::transform::functions(),
@@ -36,13 +38,22 @@ pub(crate) fn functions() -> Vec<Entry> {
 
 /// Second names of functions.
 pub(crate) const ALIASES: &[(&str, &str)] = &[
-    ("pow", "power"),
-    ("permute_dims", "transpose"),
+    ("acos", "arccos"),
+    ("acosh", "arccosh"),
+    ("asin", "arcsin"),
+    ("asinh", "arcsinh"),
+    ("atan", "arctan"),
+    ("atan2", "arctan2"),
+    ("atanh", "arctanh"),
+    ("bitwise_left_shift", "left_shift"),
+    ("bitwise_right_shift", "right_shift"),
     ("concat", "concatenate"),
-    ("cumulative_sum", "cumsum"),
     ("cumulative_prod", "cumprod"),
+    ("cumulative_sum", "cumsum"),
     ("empty", "zeros"),
     ("empty_like", "zeros_like"),
+    ("permute_dims", "transpose"),
+    ("pow", "power"),
 ];
 
 /// Functions that are methods of `array` as well, their first argument the array.
@@ -52,7 +63,6 @@ pub(crate) const METHODS: &[&str] = &[
     "any",
     "argmax",
     "argmin",
-    "astype",
     "conj",
     "cos",
     "cummax",
@@ -75,7 +85,6 @@ pub(crate) const METHODS: &[&str] = &[
     "moveaxis",
     "prod",
     "reciprocal",
-    "round",
     "rsqrt",
     "sin",
     "split",
@@ -84,10 +93,9 @@ pub(crate) const METHODS: &[&str] = &[
     "squeeze",
     "sum",
     "swapaxes",
-    "view",
 ];
 
 /// Methods whose signatures are not those of the functions.
 pub(crate) fn methods() -> Vec<Entry> {
-    [shape::methods(), reduce::methods()].concat()
+    [unary::methods(), shape::methods(), reduce::methods()].concat()
 }

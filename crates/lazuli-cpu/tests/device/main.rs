@@ -5,8 +5,8 @@
 mod accuracy;
 mod arithmetic;
 mod common;
-mod conv;
 mod compiled;
+mod conv;
 mod elementwise;
 mod fake;
 mod fast;

@@ -84,7 +84,7 @@ impl QuantizedWeights {
     fn read(fields: &Fields<'_>) -> Result<Self> {
         let mode = match fields.text("mode")? {
             None => QuantizationMode::Affine,
-            Some(name) => QuantizationMode::from_name(&name).ok_or_else(|| {
+            Some(name) => QuantizationMode::from_name(name).ok_or_else(|| {
                 let names = QuantizationMode::ALL.map(QuantizationMode::name).join(", ");
                 fields.refuse("mode", format_args!("one of {names}"))
             })?,

@@ -199,7 +199,7 @@ fn to_e8m0(value: f32) -> u8 {
     let bits = value.to_bits();
     match bits {
         0 => 127,
-        ..=0x0040_0000 => 0,
+        1..=0x0040_0000 => 0,
         0x7f80_0000.. => 255,
         _ => ((bits >> 23) + u32::from(bits & 0x7f_ffff != 0)) as u8,
     }

@@ -261,16 +261,16 @@ fn subscripts_that_cannot_be_meant_are_refused() {
         error
     };
     refused("ij->ij", &[]);
-    refused("ij,jk->ik", &[m.clone()]);
-    refused("ij->ii", &[m.clone()]);
-    refused("ij->k", &[m.clone()]);
-    refused("ijk->i", &[m.clone()]);
-    refused("i1->i", &[m.clone()]);
-    refused("i->i", &[m.clone()]);
-    refused("ij->i->j", &[m.clone()]);
-    refused("..ij->i", &[m.clone()]);
-    refused("...i...->i", &[m.clone()]);
-    refused("ii->i", &[m.clone()]);
+    refused("ij,jk->ik", std::slice::from_ref(&m));
+    refused("ij->ii", std::slice::from_ref(&m));
+    refused("ij->k", std::slice::from_ref(&m));
+    refused("ijk->i", std::slice::from_ref(&m));
+    refused("i1->i", std::slice::from_ref(&m));
+    refused("i->i", std::slice::from_ref(&m));
+    refused("ij->i->j", std::slice::from_ref(&m));
+    refused("..ij->i", std::slice::from_ref(&m));
+    refused("...i...->i", std::slice::from_ref(&m));
+    refused("ii->i", std::slice::from_ref(&m));
     let error = refused(
         "ij,ij->i",
         &[m.clone(), Array::zeros([2, 4], Dtype::F32).unwrap()],

@@ -465,7 +465,8 @@ fn affine_products_have_the_gradients_of_their_formula() {
                 let all = [stacked, inputs[1].clone(), inputs[2].clone()];
                 vmap(|x| Ok(vec![f(x)?]), &all, &[Some(1), None, None]).unwrap()
             };
-            let checks: [(&str, &dyn Fn(&F<'_>) -> Vec<Array>); 4] = [
+            type Check<'a> = (&'static str, &'a dyn Fn(&F<'_>) -> Vec<Array>);
+            let checks: [Check<'_>; 4] = [
                 ("vjp", &back),
                 ("jvp", &forward),
                 ("vmap", &batch),

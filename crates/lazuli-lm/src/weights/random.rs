@@ -235,7 +235,7 @@ mod tests {
                 panic!("not packed");
             };
             let scale = q.scales.to_vec::<f32>().unwrap()[0];
-            let bias = q.biases.to_vec::<f32>().unwrap()[0];
+            let bias = q.biases.as_ref().unwrap().to_vec::<f32>().unwrap()[0];
             let packed = q.packed.to_bytes().unwrap();
             let code = |i: usize| {
                 let bit = i * bits;

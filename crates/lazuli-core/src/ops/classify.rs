@@ -24,7 +24,7 @@ impl Array {
     fn all_of(&self) -> Result<Array> {
         match self.elements() {
             0 => Ok(Array::scalar_of(1.0, Dtype::Bool)),
-            n => self.reshape([n])?.min(&[0], false),
+            n => self.reshape([n])?.min(0, false),
         }
     }
 

@@ -91,7 +91,7 @@ impl Array {
         let wide = dtype.accumulator();
         let last = |x: &Array| x.astype(wide)?.moveaxis(axis, -1);
         let product = last(self)?.multiply(&last(other)?)?;
-        product.sum(&[-1], false)?.astype(dtype)
+        product.sum(-1, false)?.astype(dtype)
     }
 
     /// The Kronecker product: each element of `self` times all of `other`, as blocks.

@@ -14,7 +14,7 @@ pub mod array;
 pub mod axes;
 pub mod backend;
 pub mod buffer;
-mod compile;
+pub mod compile;
 pub mod convert;
 pub mod creation;
 pub mod device;
@@ -28,6 +28,7 @@ mod hash;
 pub mod host;
 pub mod index;
 pub mod layout;
+pub mod linalg;
 mod lowered;
 pub mod memory;
 mod node;
@@ -46,6 +47,9 @@ pub mod tree;
 
 pub use array::Array;
 pub use axes::Axes;
+pub use compile::{
+    compile, compile_shapeless, compile_with_state, disable_compile, enable_compile,
+};
 pub use device::{Device, with_device};
 pub use dtype::Dtype;
 pub use element::Element;

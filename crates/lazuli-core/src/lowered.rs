@@ -70,6 +70,9 @@ pub(crate) fn lowered(
     device: Device,
     backend: &Arc<dyn Backend>,
 ) -> Result<Arc<Lowered>> {
+    if let Op::Compiled(compiled) = op {
+        return compiled.0.lowered(inputs, values, device, backend);
+    }
     let place = place(op, inputs);
     let recent = OWN.with_borrow(|own| {
         let recent = own.get(place)?.as_ref()?;
@@ -126,11 +129,11 @@ fn shared(
     if let Some(found) = lock().get(&key) {
         return Ok(found.clone());
     }
-    let made = Arc::new(Lowered::new(
-        Plan::of_op(op, &key.2, &**backend)?,
-        op,
-        backend,
-    )?);
+    let mut made = Lowered::of_plan(Plan::of_op(op, &key.2, &**backend)?, backend)?;
+    if made.plan.steps.len() == 1 {
+        made.in_place = op.family().map_or(&[][..], |f| f.in_place());
+    }
+    let made = Arc::new(made);
     let mut cache = lock();
     if cache.len() >= CACHED_PLANS {
         cache.clear();
@@ -140,17 +143,13 @@ fn shared(
 }
 
 impl Lowered {
-    fn new(plan: Plan, op: &Op, backend: &Arc<dyn Backend>) -> Result<Lowered> {
+    pub(crate) fn of_plan(plan: Plan, backend: &Arc<dyn Backend>) -> Result<Lowered> {
         let plan = Arc::new(plan);
-        let single = plan.steps.len() == 1;
         let executable = backend.lower(plan.clone())?;
         Ok(Lowered {
             plan,
             executable,
-            in_place: op
-                .family()
-                .filter(|_| single)
-                .map_or(&[][..], |f| f.in_place()),
+            in_place: &[],
         })
     }
 }

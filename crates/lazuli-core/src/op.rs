@@ -133,12 +133,16 @@ families! {
     Swiglu(ops::swiglu::Swiglu),
     /// Rotary position embedding.
     Rope(ops::rope::Rope),
-    /// Affine quantization.
+    /// Quantization.
     Quantize(ops::quantized::Quantize),
-    /// Expansion of affine-quantized values.
+    /// Expansion of quantized values.
     Dequantize(ops::quantized::Dequantize),
     /// Product with a quantized matrix.
     QuantizedMatmul(ops::quantized::QuantizedMatmul),
+    /// Rounding to what a quantized format holds.
+    FakeQuantize(ops::quantized::FakeQuantize),
+    /// Conversion to and from 8-bit floats.
+    Fp8(ops::fp8::Fp8),
     /// Writing of new rows into a cache.
     CacheAppend(ops::cache::CacheAppend),
     /// Attention of ragged rows over caches.
@@ -161,8 +165,12 @@ families! {
     Combine(ops::experts::Combine),
     /// Fourier transforms.
     Fft(Box<ops::fft::Fft>),
+    /// Decompositions and solutions of matrices.
+    Linalg(ops::linalg::Linalg),
     /// Random bits of keys.
     RandomBits(Box<ops::random::RandomBits>),
+    /// A traced function.
+    Compiled(crate::compile::Compiled),
     /// An operation of somebody else's.
     Custom(Custom),
 }

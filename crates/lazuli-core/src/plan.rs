@@ -106,12 +106,26 @@ impl Plan {
     /// # Errors
     /// [`Error::Unsupported`] when there is neither a kernel nor a decomposition.
     pub fn of_op(op: &Op, inputs: &[Spec], backend: &dyn Backend) -> Result<Plan> {
+        Plan::of_function(inputs, backend, |operands| {
+            let refs: Vec<&Array> = operands.iter().collect();
+            Array::outputs_of(op.clone(), &refs)
+        })
+    }
+
+    /// The plan of a function of arrays, of which `f` builds the graph.
+    ///
+    /// # Errors
+    /// Those of `f`; else as [`Plan::of_op`].
+    pub(crate) fn of_function(
+        inputs: &[Spec],
+        backend: &dyn Backend,
+        f: impl FnOnce(&[Array]) -> Result<Vec<Array>>,
+    ) -> Result<Plan> {
         let operands: Vec<Array> = inputs
             .iter()
             .map(|s| Array::placeholder(s.shape.clone(), s.dtype))
             .collect();
-        let refs: Vec<&Array> = operands.iter().collect();
-        let results = Array::outputs_of(op.clone(), &refs)?;
+        let results = f(&operands)?;
         let mut builder = Builder::new(backend);
         builder.operands(&operands, inputs);
         builder.finish(&results)
@@ -165,7 +179,10 @@ impl<'a> Builder<'a> {
 
     /// Adds the steps that compute `results`, in topological order, without recursing over the graph.
     fn visit(&mut self, results: &[Array]) -> Result<()> {
-        let mut stack: Vec<(Array, bool)> = results.iter().map(|r| (r.clone(), false)).collect();
+        // Shallow results first, and operands from the left, as evaluation does it.
+        let mut roots = results.to_vec();
+        roots.sort_by_key(|r| std::cmp::Reverse(r.node().depth));
+        let mut stack: Vec<(Array, bool)> = roots.into_iter().map(|r| (r, false)).collect();
         while let Some((array, inputs_known)) = stack.pop() {
             if self.known.contains_key(&array.key()) {
                 continue;
@@ -180,7 +197,7 @@ impl<'a> Builder<'a> {
                 continue;
             }
             stack.push((array, true));
-            stack.extend(inputs.into_iter().map(|i| (i, false)));
+            stack.extend(inputs.into_iter().rev().map(|i| (i, false)));
         }
         Ok(())
     }
@@ -236,12 +253,16 @@ impl<'a> Builder<'a> {
             Some(ids) => ids,
             None => return self.decompose(array, inputs, &siblings, &specs),
         };
+        let empty = outs.iter().all(|s| s.shape.elements() == 0);
         let outputs: SmallVec<[usize; 2]> = outs
             .into_iter()
             .map(|s| self.value(s, UNPLACED, 0))
             .collect();
         for (sibling, &id) in siblings.iter().zip(&outputs) {
             self.known.insert(sibling.key(), id);
+        }
+        if empty {
+            return Ok(());
         }
         self.plan.steps.push(Step {
             op: array.op().clone(),

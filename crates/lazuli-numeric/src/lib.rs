@@ -5,4 +5,5 @@
 //! build; writing these ourselves, which is a field of its own. The price is some seventy crates.
 #![forbid(unsafe_code)]
 
+pub mod dense;
 pub mod fft;

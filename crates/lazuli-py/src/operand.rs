@@ -95,7 +95,7 @@ impl Operand {
                 let fits = !dtype.is_inexact()
                     || beside == Dtype::C64
                     || dtype.is_float() && beside.is_float();
-                if fits && !(beside == Dtype::Bool) {
+                if fits && beside != Dtype::Bool {
                     a.astype(beside).or_raise()
                 } else {
                     Ok(a.clone())

@@ -1,3 +1,196 @@
 //! Compilation: a function traced once, then run as one plan.
+//!
+//! The function is called with arrays that have no values; what it builds on them is simplified and
+//! lowered to one executable, which later calls run without building, hashing or allocating nodes
+//! inside. Bits do not change. Arrays that the closure captures become operands, by reference. What
+//! the function does besides building arrays happens at each trace only.
+//!
+//! A plan holds for shapes and dtypes and for the constants of the operand's tree. The cache belongs to
+//! the compiled function, is safe to use from many threads, and is dropped with it.
 
+mod program;
+mod simplify;
 pub(crate) mod trace;
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::array::Array;
+use crate::device::Device;
+use crate::dtype::Dtype;
+use crate::error::Result;
+use crate::shape::Shape;
+use crate::tree::{self, Structure, Tree};
+use program::Program;
+use trace::Trace;
+
+pub use program::Compiled;
+
+static ENABLED: AtomicBool = AtomicBool::new(true);
+
+/// Lets compiled functions run as plans; they do from the start.
+pub fn enable_compile() {
+    ENABLED.store(true, Relaxed);
+}
+
+/// Makes compiled functions call what they were made of, to look for what goes wrong in it.
+pub fn disable_compile() {
+    ENABLED.store(false, Relaxed);
+}
+
+/// Plans that one compiled function keeps.
+const PLANS: usize = 256;
+
+/// What one trace holds for.
+#[derive(PartialEq)]
+struct Signature {
+    structure: Structure,
+    operands: Vec<(Shape, Dtype)>,
+    device: Device,
+}
+
+impl Signature {
+    /// Whether only the lengths of axes differ.
+    fn is_like(&self, other: &Signature) -> bool {
+        let same =
+            |(a, b): (&(Shape, Dtype), &(Shape, Dtype))| a.0.len() == b.0.len() && a.1 == b.1;
+        self.structure == other.structure
+            && self.device == other.device
+            && self.operands.iter().zip(&other.operands).all(same)
+    }
+}
+
+struct Entry<T> {
+    signature: Signature,
+    program: Arc<Program>,
+    /// The value with arrays that hold its places.
+    value: T,
+}
+
+/// The traces of one function.
+struct Cache<T> {
+    entries: Mutex<Vec<Arc<Entry<T>>>>,
+    shapeless: bool,
+}
+
+impl<T: Tree> Cache<T> {
+    fn new(shapeless: bool) -> Cache<T> {
+        Cache {
+            entries: Mutex::default(),
+            shapeless,
+        }
+    }
+
+    fn call<P: Tree>(&self, operands: &P, f: impl FnOnce(&P) -> Result<T>) -> Result<T> {
+        if !ENABLED.load(Relaxed) {
+            return f(operands);
+        }
+        let (arrays, structure) = tree::parts(operands);
+        for array in &arrays {
+            array.check()?;
+        }
+        let signature = Signature {
+            structure,
+            operands: (arrays.iter())
+                .map(|a| (a.shape().clone(), a.dtype()))
+                .collect(),
+            device: Device::current(),
+        };
+        let entry = match self.find(&signature) {
+            Some(found) => found,
+            None => self.keep(trace(operands, &arrays, signature, f)?),
+        };
+        tree::unflatten(&entry.value, entry.program.call(&arrays)?)
+    }
+
+    fn find(&self, signature: &Signature) -> Option<Arc<Entry<T>>> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().find(|e| e.signature == *signature).cloned()
+    }
+
+    fn keep(&self, entry: Entry<T>) -> Arc<Entry<T>> {
+        let entry = Arc::new(entry);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shapeless {
+            entries.retain(|e| !e.signature.is_like(&entry.signature));
+        }
+        if entries.len() >= PLANS {
+            entries.remove(0);
+        }
+        entries.push(entry.clone());
+        entry
+    }
+}
+
+fn trace<P: Tree, T: Tree>(
+    operands: &P,
+    arrays: &[Array],
+    signature: Signature,
+    f: impl FnOnce(&P) -> Result<T>,
+) -> Result<Entry<T>> {
+    let stand_in = |a: &Array| Array::placeholder(a.shape().clone(), a.dtype());
+    let placeholders: Vec<Array> = arrays.iter().map(stand_in).collect();
+    let value = f(&tree::unflatten(operands, placeholders.clone())?)?;
+    let outputs = tree::leaves(&value);
+    for output in &outputs {
+        output.check()?;
+    }
+    let program = Program::new(Trace::record(&placeholders, &outputs));
+    // Without the graph, whose place the program takes.
+    let value = tree::unflatten(&value, outputs.iter().map(stand_in).collect())?;
+    Ok(Entry {
+        signature,
+        program: Arc::new(program),
+        value,
+    })
+}
+
+/// A function with the values of `f`, run as one plan for each signature of its operand: the tree with
+/// its constants, the shapes and dtypes of its arrays, and the current device.
+///
+/// # Errors
+/// The function fails with the errors of `f`, and with [`crate::Error::Value`] when `f` evaluates an
+/// array that depends on its operand.
+pub fn compile<P: Tree, T: Tree, F>(f: F) -> impl Fn(&P) -> Result<T>
+where
+    F: Fn(&P) -> Result<T>,
+{
+    let cache = Cache::new(false);
+    move |operands| cache.call(operands, &f)
+}
+
+/// As [`compile`], for operands whose shapes keep changing: only the last plan of each rank is kept.
+/// `f` is traced for shapes that are not those of the last call, so that a function which looks at
+/// shapes is right too.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_shapeless<P: Tree, T: Tree, F>(f: F) -> impl Fn(&P) -> Result<T>
+where
+    F: Fn(&P) -> Result<T>,
+{
+    let cache = Cache::new(true);
+    move |operands| cache.call(operands, &f)
+}
+
+/// As [`compile`], for a function that reads and writes a state besides: parameters and an optimizer's
+/// moments, say. The state that a call leaves is that of the plan's outputs.
+///
+/// # Errors
+/// As [`compile`]; the state is then as it was.
+pub fn compile_with_state<P: Tree, S: Tree, T: Tree, F>(f: F) -> impl Fn(&P, &mut S) -> Result<T>
+where
+    F: Fn(&P, &mut S) -> Result<T>,
+{
+    let cache: Cache<(T, S)> = Cache::new(false);
+    move |operands, state| {
+        let same = |x: &Array| Ok(x.clone());
+        let both = (tree::map(operands, same)?, tree::map(state, same)?);
+        let (value, next) = cache.call(&both, |(operands, state)| {
+            let mut state = tree::map(state, same)?;
+            Ok((f(operands, &mut state)?, state))
+        })?;
+        *state = next;
+        Ok(value)
+    }
+}

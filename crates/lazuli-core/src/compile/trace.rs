@@ -3,7 +3,7 @@
 //! Values are numbered: the operands, then the captured arrays, then the results of each step. A trace
 //! holds no nodes, so the graph that it was read from, and its values, can be dropped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use smallvec::SmallVec;
 
@@ -11,6 +11,7 @@ use crate::array::Array;
 use crate::device::{Device, with_device};
 use crate::error::{Error, Result};
 use crate::op::{Op, Outs};
+use crate::shape::Shape;
 use crate::transforms::graph::dependents;
 
 /// A value's number.
@@ -27,45 +28,75 @@ pub(crate) struct TraceStep {
     pub(crate) outs: Outs,
 }
 
+/// Views of captured arrays that `order` and `outputs` use and that nobody has evaluated, bases first:
+/// a scalar that was broadcast is captured as the scalar.
+fn free_views(operands: &[Array], order: &[Array], outputs: &[Array]) -> Vec<Array> {
+    let mut seen: HashSet<usize> = order.iter().chain(operands).map(|a| a.key().0).collect();
+    let mut views = Vec::new();
+    let inputs: Vec<_> = order.iter().map(|a| a.node().inputs()).collect();
+    for used in inputs.iter().flatten().chain(outputs) {
+        let mut chain = Vec::new();
+        let mut at = used.clone();
+        while matches!(at.op(), Op::View(_)) && !at.is_evaluated() && !at.node().is_traced() {
+            let Some(from) = at.node().inputs().first().cloned() else {
+                break;
+            };
+            if !seen.insert(at.key().0) {
+                break;
+            }
+            chain.push(at);
+            at = from;
+        }
+        views.extend(chain.into_iter().rev());
+    }
+    views
+}
+
 /// A function of arrays.
 #[derive(Clone, Default)]
 pub(crate) struct Trace {
     /// Number of operands.
     pub(crate) operands: usize,
+    /// Their shapes.
+    pub(crate) shapes: Vec<Shape>,
     /// Arrays that the function refers to besides its operands.
     pub(crate) captured: Vec<Array>,
     /// In topological order.
     pub(crate) steps: Vec<TraceStep>,
     pub(crate) outputs: Vec<Slot>,
-    /// Numbers given out.
-    pub(crate) slots: Slot,
 }
 
 impl Trace {
     /// What `outputs` are made of, seen from `operands`: whatever does not depend on these is captured.
     pub(crate) fn record(operands: &[Array], outputs: &[Array]) -> Trace {
-        let order = dependents(operands, outputs);
+        // Shallow outputs first, as evaluation does it: what they alone need dies early.
+        let mut roots = outputs.to_vec();
+        roots.sort_by_key(|o| o.node().depth);
+        let mut order = dependents(operands, &roots);
+        let views = free_views(operands, &order, outputs);
+        order.splice(0..0, views);
         let mut trace = Trace {
             operands: operands.len(),
-            slots: operands.len() as Slot,
+            shapes: operands.iter().map(|o| o.shape().clone()).collect(),
             ..Trace::default()
         };
+        let mut slots = operands.len() as Slot;
         let mut known: HashMap<(usize, u32), Slot> = HashMap::new();
         for (slot, operand) in operands.iter().enumerate() {
             known.insert(operand.key(), slot as Slot);
         }
-        let computed: std::collections::HashSet<usize> = order.iter().map(|a| a.key().0).collect();
+        let computed: HashSet<usize> = order.iter().map(|a| a.key().0).collect();
         let inputs: Vec<_> = order.iter().map(|a| a.node().inputs()).collect();
         for used in inputs.iter().flatten().chain(outputs) {
             if !computed.contains(&used.key().0) && !known.contains_key(&used.key()) {
-                known.insert(used.key(), trace.slots);
-                trace.slots += 1;
+                known.insert(used.key(), slots);
+                slots += 1;
                 trace.captured.push(used.clone());
             }
         }
         for (array, inputs) in order.iter().zip(&inputs) {
             let node = array.node();
-            let first = trace.slots;
+            let first = slots;
             trace.steps.push(TraceStep {
                 op: node.op.clone(),
                 device: node.device,
@@ -74,12 +105,18 @@ impl Trace {
                 outs: node.outs.clone(),
             });
             for sibling in array.siblings() {
-                known.insert(sibling.key(), trace.slots);
-                trace.slots += 1;
+                known.insert(sibling.key(), slots);
+                slots += 1;
             }
         }
         trace.outputs = outputs.iter().map(|o| known[&o.key()]).collect();
         trace
+    }
+
+    /// Numbers given out.
+    pub(crate) fn slots_used(&self) -> usize {
+        let known = self.operands + self.captured.len();
+        (self.steps.last()).map_or(known, |s| s.first as usize + s.outs.len())
     }
 
     /// Makes the captured arrays that an outer transform follows operands, and returns them.
@@ -106,6 +143,8 @@ impl Trace {
         let pick = |of: Vec<usize>| of.into_iter().map(|i| self.captured[i].clone()).collect();
         let (followed, kept): (Vec<Array>, Vec<Array>) = (pick(followed), pick(kept));
         self.operands += followed.len();
+        self.shapes
+            .extend(followed.iter().map(|a| a.shape().clone()));
         self.captured = kept;
         followed
     }
@@ -120,7 +159,7 @@ impl Trace {
         if operands.len() != self.operands || captured.len() != self.captured.len() {
             return Err(Error::value("trace", "another number of operands"));
         }
-        let mut values: Vec<Array> = Vec::with_capacity(self.slots as usize);
+        let mut values: Vec<Array> = Vec::with_capacity(self.slots_used());
         values.extend(operands.iter().chain(captured).cloned());
         for step in &self.steps {
             let outs = {

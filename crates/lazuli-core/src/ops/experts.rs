@@ -10,7 +10,7 @@ use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 use crate::ops::gather_mm::ScatterOuter;
-use crate::ops::quantized::{Affine, QuantizedArray};
+use crate::ops::quantized::{Quantization, QuantizedArray};
 use crate::ops::ragged;
 use crate::transforms::{jvp_of_decomposition, vjp_of_decomposition};
 
@@ -70,7 +70,7 @@ impl Family for Route {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct GatherMatmul {
     /// Format of the matrices; none: floats.
-    pub affine: Option<Affine>,
+    pub quantization: Option<Quantization>,
 }
 
 impl Family for GatherMatmul {
@@ -80,15 +80,15 @@ impl Family for GatherMatmul {
 
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         let (x, ids) = (&inputs[0], &inputs[1]);
-        let w = match self.affine {
-            Some(affine) => affine.unpacked("gather_matmul", &inputs[2..])?,
+        let w = match self.quantization {
+            Some(format) => format.unpacked("gather_matmul", &inputs[2..])?,
             None => inputs[2].shape().clone(),
         };
         let fits = w.len() == 3
             && ids.rank() == 2
             && ids.dtype() == Dtype::U32
             && x.dtype().is_float()
-            && (self.affine.is_some() || inputs[2].dtype().is_float())
+            && (self.quantization.is_some() || inputs[2].dtype().is_float())
             && (x.rank() == 2 || (x.rank() == 3 && x.dim(1) == ids.dim(1)))
             && x.dim(0) == ids.dim(0)
             && x.dim(x.rank() - 1) == w[2];
@@ -105,15 +105,10 @@ impl Family for GatherMatmul {
         Some((|| {
             let (x, ids) = (&inputs[0], &inputs[1]);
             let wide = x.dtype().accumulator();
-            let picked = match self.affine {
-                Some(affine) => QuantizedArray {
-                    affine,
-                    packed: inputs[2].clone(),
-                    scales: inputs[3].clone(),
-                    biases: inputs[4].clone(),
-                }
-                .take(ids)?
-                .dequantize(wide)?,
+            let picked = match self.quantization {
+                Some(format) => QuantizedArray::from_parts(format, inputs[2..].iter().cloned())?
+                    .take(ids)?
+                    .dequantize(wide)?,
                 None => inputs[2].take(ids, 0)?.astype(wide)?,
             };
             let rows = if x.rank() == 2 {
@@ -130,7 +125,7 @@ impl Family for GatherMatmul {
     }
 
     fn vjp(&self, i: &[Array], _: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
-        if self.affine.is_some() {
+        if self.quantization.is_some() {
             // The matrices whole: the gradient of what is picked would be as many matrices as rows.
             return vjp_of_decomposition(&|i| self.expanded(i), i, g);
         }
@@ -138,7 +133,7 @@ impl Family for GatherMatmul {
         let (slots, n) = (ids.dim(1), w.dim(1));
         let back = Array::from_op(*self, &[&g[0], ids, &w.matrix_transpose()?])?;
         let to_x = match x.rank() {
-            2 => back.sum(&[1], false)?,
+            2 => back.sum(1, false)?,
             _ => back,
         };
         let picks = ids.elements();
@@ -156,7 +151,7 @@ impl Family for GatherMatmul {
     }
 
     fn jvp(&self, i: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-        if self.affine.is_some() {
+        if self.quantization.is_some() {
             return jvp_of_decomposition(&|i| self.expanded(i), i, tangents);
         }
         let of = |x: &Array, w: &Array| Array::from_op(*self, &[x, &i[1], w]);
@@ -172,17 +167,12 @@ impl Family for GatherMatmul {
 impl GatherMatmul {
     /// The product with all matrices expanded to floats.
     fn expanded(&self, i: &[Array]) -> Result<Vec<Array>> {
-        let Some(affine) = self.affine else {
+        let Some(format) = self.quantization else {
             return Ok(vec![Array::from_op(*self, &[&i[0], &i[1], &i[2]])?]);
         };
-        let w = QuantizedArray {
-            affine,
-            packed: i[2].clone(),
-            scales: i[3].clone(),
-            biases: i[4].clone(),
-        };
+        let w = QuantizedArray::from_parts(format, i[2..].iter().cloned())?;
         let w = w.dequantize(i[0].dtype())?;
-        let op = GatherMatmul { affine: None };
+        let op = GatherMatmul { quantization: None };
         Ok(vec![Array::from_op(op, &[&i[0], &i[1], &w])?])
     }
 }
@@ -245,7 +235,7 @@ impl Array {
     /// # Errors
     /// [`Error::Shape`] when the operands do not fit.
     pub fn gather_matmul(&self, ids: &Array, w: &Array) -> Result<Array> {
-        Array::from_op(GatherMatmul { affine: None }, &[self, ids, w])
+        Array::from_op(GatherMatmul { quantization: None }, &[self, ids, w])
     }
 
     /// [`Array::gather_matmul`] with quantized matrices.
@@ -253,10 +243,17 @@ impl Array {
     /// # Errors
     /// [`Error::Shape`] when the operands do not fit.
     pub fn gather_quantized_matmul(&self, ids: &Array, w: &QuantizedArray) -> Result<Array> {
+        if w.global_scale.is_some() {
+            return Err(Error::value(
+                "gather_matmul",
+                "takes no global scale: use gather_qmm",
+            ));
+        }
         let op = GatherMatmul {
-            affine: Some(w.affine),
+            quantization: Some(w.quantization),
         };
-        Array::from_op(op, &[self, ids, &w.packed, &w.scales, &w.biases])
+        let operands: Vec<&Array> = [self, ids].into_iter().chain(w.parts()).collect();
+        Array::from_op(op, &operands)
     }
 
     /// The sum of `self [t, s, d]` over its choices, weighted by `weights [t, s]`, in ascending order

@@ -67,7 +67,7 @@ impl Family for ScatterOuter {
 
     fn vjp(&self, i: &[Array], _: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
         let ids = i[2].reshape([i[2].dim(0), 1])?;
-        let op = GatherMatmul { affine: None };
+        let op = GatherMatmul { quantization: None };
         let rows = |x: &Array, w: &Array| -> Result<Array> {
             let y = Array::from_op(op, &[x, &ids, w])?;
             y.reshape([y.dim(0), y.dim(2)])
@@ -186,7 +186,7 @@ impl Array {
             rhs_indices,
         )?;
         let flat = b.reshape([matrices, n, k])?;
-        let op = GatherMatmul { affine: None };
+        let op = GatherMatmul { quantization: None };
         let out = Array::from_op(op, &[&picked.rows, &picked.ids, &flat])?;
         out.reshape(picked.result(n))
     }

@@ -15,7 +15,7 @@ pub mod threefry;
 
 pub use continuous::{gumbel, laplace, uniform};
 pub use discrete::{bernoulli, categorical, categorical_samples, permutation, permuted, randint};
-pub use normal::{normal, truncated_normal};
+pub use normal::{multivariate_normal, normal, truncated_normal};
 pub use state::{seed, set_state, state, with_state};
 
 use crate::array::Array;

@@ -8,6 +8,7 @@ use super::continuous::{symmetric, uniform};
 use crate::array::Array;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
+use crate::linalg;
 use crate::shape::Shape;
 
 /// Normal with mean `loc` (none: 0) and standard deviation `scale` (none: 1), which broadcast with
@@ -92,4 +93,58 @@ pub fn truncated_normal(
     let u = uniform(&share(&lower)?, &share(&upper)?, shape, dtype, key)?;
     let x = root.multiply(&u.erfinv()?)?;
     x.minimum(&upper)?.maximum(&lower)
+}
+
+/// Jointly normal vectors with this mean and covariance, `float32`.
+///
+/// `mean`: `[.., n]`; `covariance`: `[.., n, n]`, symmetric and positive semi-definite; their leading
+/// axes broadcast to `shape` (none, or of no axes: to each other's). The result is `[shape, n]`.
+///
+/// # Errors
+/// [`Error::Dtype`] when `dtype` is not `float32`, [`Error::Shape`] when the shapes do not fit; when
+/// evaluated, [`Error::Value`] when the covariance holds NaN or infinity; else as [`super::bits`].
+pub fn multivariate_normal(
+    mean: &Array,
+    covariance: &Array,
+    shape: Option<&Shape>,
+    dtype: Dtype,
+    key: Option<&Array>,
+) -> Result<Array> {
+    const NAME: &str = "multivariate_normal";
+    mean.check()?;
+    covariance.check()?;
+    if dtype != Dtype::F32 {
+        return Err(Error::dtype(NAME, format!("draws float32, not {dtype}")));
+    }
+    let n = mean.shape().last().copied();
+    let fits = |rows: usize| n == Some(rows) && n == covariance.shape().last().copied();
+    let rank = covariance.rank();
+    if rank < 2 || !fits(covariance.dim(rank - 2)) {
+        return Err(Error::shape(
+            NAME,
+            format!(
+                "a mean of shape {} and a covariance of {} are not [.., n] and [.., n, n]",
+                mean.shape(),
+                covariance.shape()
+            ),
+        ));
+    }
+    let n = covariance.dim(rank - 1);
+    let lead = |x: &Array, own: usize| -> Shape { x.shape()[..x.rank() - own].into() };
+    let both = lead(mean, 1).broadcast(NAME, &lead(covariance, 2))?;
+    let shape = match shape.filter(|s| !s.is_empty()) {
+        Some(shape) if both.broadcast(NAME, shape)? == *shape => shape.clone(),
+        Some(shape) => {
+            let what = format!("distributions of shape {both} do not broadcast to {shape}");
+            return Err(Error::shape(NAME, what));
+        }
+        None => both,
+    };
+    // A covariance that is semi-definite only has no triangular factor, but it has this root.
+    let (u, s, v) = linalg::svd(&covariance.astype(dtype)?)?;
+    let scaled = u.multiply(&s.sqrt()?.expand_dims(s.rank() - 1)?)?;
+    let root = scaled.matmul(&v)?;
+    let x = normal(shape.insert(shape.len(), n), dtype, None, None, key)?;
+    let row = x.expand_dims(x.rank() - 1)?.matmul(&root)?;
+    row.reshape(x.shape())?.add(&mean.astype(dtype)?)
 }

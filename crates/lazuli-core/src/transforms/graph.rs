@@ -25,7 +25,7 @@ pub(crate) fn dependents(tracers: &[Array], outputs: &[Array]) -> Vec<Array> {
     let roots: HashSet<usize> = tracers.iter().map(|t| key(t.node())).collect();
     let mut depends: HashMap<usize, bool> = roots.iter().map(|&r| (r, true)).collect();
     let mut order = Vec::new();
-    let mut stack: Vec<(Array, bool)> = outputs.iter().map(|o| (o.clone(), false)).collect();
+    let mut stack: Vec<(Array, bool)> = outputs.iter().rev().map(|o| (o.clone(), false)).collect();
     while let Some((array, inputs_known)) = stack.pop() {
         let id = key(array.node());
         if depends.contains_key(&id) {
@@ -47,7 +47,7 @@ pub(crate) fn dependents(tracers: &[Array], outputs: &[Array]) -> Vec<Array> {
             }
         } else {
             stack.push((array, true));
-            stack.extend(inputs.into_iter().map(|i| (i, false)));
+            stack.extend(inputs.into_iter().rev().map(|i| (i, false)));
         }
     }
     order

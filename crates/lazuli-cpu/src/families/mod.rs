@@ -13,9 +13,12 @@ mod elementwise;
 pub(crate) mod experts;
 #[cfg(feature = "numeric")]
 pub(crate) mod fft;
+pub(crate) mod fp8;
 pub(crate) mod gather;
 pub(crate) mod gather_mm;
 mod indices;
+#[cfg(feature = "numeric")]
+pub(crate) mod linalg;
 pub(crate) mod mask;
 pub(crate) mod matmul;
 pub(crate) mod norm;

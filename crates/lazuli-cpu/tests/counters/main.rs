@@ -93,7 +93,7 @@ fn writes_to_an_array_that_was_given_up_take_no_memory() {
     }
     let taken = memory::allocations() - before;
     assert_eq!(taken, 0, "buffers for writes in place");
-    let sum = x.sum(&[0, 1], false).unwrap().item::<f32>().unwrap();
+    let sum = x.sum([0, 1], false).unwrap().item::<f32>().unwrap();
     assert_eq!(sum, 64.0 * (1.0 + 2.0 * 3.0 + 1.0));
 }
 

@@ -188,7 +188,7 @@ fn convolutions_are_those_of_the_reference() {
         high: 2,
         ..Slide::default()
     };
-    let known = include_str!("fixtures/conv.txt");
+    let known = include_str!("../fixtures/conv.txt");
     on_each(|_| {
         for line in known.lines() {
             let mut words = line.split_whitespace();

@@ -1,6 +1,7 @@
 //! Fourier transforms against the reference's, and against one another.
 
 use lazuli_core::fft::{self, *};
+use lazuli_core::shaping::Pad;
 use lazuli_core::transforms::{vjp, vmap};
 use lazuli_core::{Array, Dtype, Result};
 
@@ -64,6 +65,67 @@ fn transforms_are_the_references() {
         );
         let back = fftn(&turned, None, Some(&[2, 0]), norm).unwrap();
         near("fft2", back.permute(&[1, 2, 0]));
+    });
+}
+
+#[test]
+fn short_time_transforms_are_the_references() {
+    let golden = Goldens::read(include_str!("../fixtures/fft.txt"));
+    on_each(|_| {
+        let near = |name: &str, x: Result<Array>| golden.get(name).near_absolute(&x.unwrap(), 5e-6);
+        let (x, whole) = (golden.get("sound").array(), golden.get("stft").array());
+        let plain = ShortTime::new(8);
+        near("stft", plain.transform(&x));
+        near("istft", plain.inverse(&whole, None));
+        near("istft.long", plain.inverse(&whole, Some(40)));
+        let windowed = ShortTime {
+            hop_length: Some(3),
+            window: Some(golden.get("window").array()),
+            center: None,
+            norm: Norm::Ortho,
+            ..plain.clone()
+        };
+        near("stft.window", windowed.transform(&x));
+        near("istft.window", windowed.inverse(&whole, None));
+        let two = ShortTime {
+            onesided: Some(false),
+            ..plain.clone()
+        };
+        let back = two.inverse(&two.transform(&x).unwrap(), Some(20));
+        near("istft.two", back);
+        let short = ShortTime {
+            win_length: Some(5),
+            center: Some(Pad::Constant(Array::scalar(0.0f32))),
+            ..two
+        };
+        near("stft.two", short.transform(&x));
+
+        let says = |x: Result<Array>, what: &str| assert_eq!(x.unwrap_err().to_string(), what);
+        says(
+            windowed.transform(&x.narrow(1, 0, 5).unwrap()),
+            "stft: 5 elements do not fill a frame of 8",
+        );
+        says(
+            ShortTime::new(3).transform(&x),
+            "stft: frames of 3 elements, 0 apart: both must be positive",
+        );
+        let wide = ShortTime {
+            win_length: Some(9),
+            ..plain.clone()
+        };
+        says(
+            wide.transform(&x),
+            "stft: a window of shape [9] does not fit frames of 8",
+        );
+        says(
+            plain.inverse(&x.reshape([60]).unwrap(), None),
+            "istft: needs frequencies and frames, the shape is [60]",
+        );
+        let nobody = plain.transform(&x.narrow(0, 0, 0).unwrap()).unwrap();
+        assert_eq!(**nobody.shape(), [0, 5, 16]);
+        assert_eq!(**plain.inverse(&nobody, None).unwrap().shape(), [0, 30]);
+        let none = whole.narrow(2, 0, 0).unwrap();
+        assert_eq!(**plain.inverse(&none, Some(3)).unwrap().shape(), [2, 3]);
     });
 }
 

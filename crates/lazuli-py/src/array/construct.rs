@@ -74,7 +74,7 @@ struct Leaves {
 
 fn of_list(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array> {
     if holds_array(value, 0)? {
-        return converted(stacked(value, 0)?, dtype);
+        return converted(stacked(value)?, dtype);
     }
     let mut leaves = Leaves::default();
     measure(value, &mut leaves.shape)?;
@@ -108,10 +108,10 @@ fn holds_array(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
     Ok(false)
 }
 
-fn stacked(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Array> {
+fn stacked(value: &Bound<'_, PyAny>) -> PyResult<Array> {
     match items(value)? {
         Some(items) if !items.is_empty() => {
-            let parts = items.iter().map(|item| stacked(item, depth + 1));
+            let parts = items.iter().map(stacked);
             let parts = parts.collect::<PyResult<Vec<_>>>()?;
             Array::stack(&parts, 0).or_raise()
         }

@@ -328,6 +328,8 @@ impl PyArray {
         (dlpack::HOST, 0)
     }
 
+    /// # Safety
+    /// `view` is a `Py_buffer` that may be written: CPython's contract.
     unsafe fn __getbuffer__(
         slf: Bound<'_, Self>,
         view: *mut pyo3::ffi::Py_buffer,
@@ -337,6 +339,8 @@ impl PyArray {
         unsafe { buffer::fill(&slf, view, flags) }
     }
 
+    /// # Safety
+    /// `view` was filled by `__getbuffer__`: CPython's contract.
     unsafe fn __releasebuffer__(&self, view: *mut pyo3::ffi::Py_buffer) {
         // SAFETY: CPython gives back a view that `buffer::fill` filled.
         unsafe { buffer::release(view) }

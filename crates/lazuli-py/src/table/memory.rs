@@ -21,25 +21,25 @@ pub(crate) fn functions() -> Vec<Entry> {
             "get_active_memory",
             "() -> int",
             "Bytes of arrays in use.",
-            || memory::active()
+            memory::active
         ),
         row!(
             "get_peak_memory",
             "() -> int",
             "The most bytes in use since the start or the last reset.",
-            || memory::peak()
+            memory::peak
         ),
         row!(
             "reset_peak_memory",
             "() -> None",
             "Starts the peak again.",
-            || memory::reset_peak()
+            memory::reset_peak
         ),
         row!(
             "get_cache_memory",
             "() -> int",
             "Bytes kept for reuse.",
-            || memory::cached()
+            memory::cached
         ),
         row!(
             "set_memory_limit",

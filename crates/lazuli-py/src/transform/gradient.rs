@@ -35,6 +35,9 @@ pub(super) struct Gradient {
     value: bool,
 }
 
+/// Arguments of a function.
+type Trees<'py> = Vec<Bound<'py, PyAny>>;
+
 impl Gradient {
     pub(super) fn new(
         op: &'static str,
@@ -76,7 +79,7 @@ impl Gradient {
         &self,
         args: &Bound<'py, PyTuple>,
         kwargs: &Bound<'py, PyDict>,
-    ) -> PyResult<(Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>)> {
+    ) -> PyResult<(Trees<'py>, Trees<'py>)> {
         let by_number = self.numbers.iter().map(|&at| {
             args.get_item(at).map_err(|_| {
                 let message = format!("there is no argument {at}: {} were given", args.len());

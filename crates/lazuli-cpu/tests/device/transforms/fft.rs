@@ -1,7 +1,7 @@
 //! Fourier transforms, between real arrays.
 
 use lazuli_core::Array;
-use lazuli_core::fft::{Norm, irfft, irfftn, rfft, rfftn};
+use lazuli_core::fft::{Norm, ShortTime, irfft, irfftn, rfft, rfftn};
 
 use super::{Case, of};
 
@@ -16,6 +16,17 @@ pub(super) fn functions() -> Vec<Case> {
                 irfft(&y.multiply(&filter)?, Some(5), 1, norm)
             }),
             vec![vec![3, 4]],
+        ),
+        (
+            "istft of stft",
+            of(move |x| {
+                let mut frames = ShortTime::new(4);
+                frames.window = Some(Array::from_slice(&[0.5f32, 1.0, 0.7], [3])?);
+                let spectra = frames.transform(&x[0].square()?)?;
+                frames.hop_length = Some(2);
+                frames.inverse(&spectra, Some(7))
+            }),
+            vec![vec![9]],
         ),
         (
             "rfftn",

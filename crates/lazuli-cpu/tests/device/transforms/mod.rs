@@ -12,6 +12,7 @@ mod elementwise;
 mod fast;
 mod fft;
 mod index;
+mod linalg;
 mod linear;
 mod reduce;
 mod shape;
@@ -36,6 +37,7 @@ fn functions() -> Vec<Case> {
         shape::functions(),
         conv::functions(),
         linear::functions(),
+        linalg::functions(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -3,7 +3,11 @@
 //! Every transform is computed in single precision: the result is `complex64`, or `float32` of the
 //! inverse of a real transform. An axis is cut or padded with zeros at its end to the length asked for.
 
+mod short_time;
+
 use smallvec::SmallVec;
+
+pub use short_time::ShortTime;
 
 use crate::array::Array;
 use crate::axes::Axes;

@@ -350,6 +350,11 @@ fn named_products_are_the_sums_they_stand_for() {
         };
         near(g.addmm(&e, &f, 2.0, -0.5), want, "addmm");
     });
+    // (1 - 2i)(3 + i) + (-i)(2i), the first operand conjugated.
+    let z = Array::from_slice(&[[1f32, 2.0], [0.0, 1.0]], [2]).unwrap();
+    let w = Array::from_slice(&[[3f32, 1.0], [0.0, 2.0]], [2]).unwrap();
+    let dot = z.vecdot(&w, -1).unwrap();
+    assert_eq!(dot.item::<[f32; 2]>().unwrap(), [7.0, -5.0]);
     let m = Array::zeros([2, 3], Dtype::F32).unwrap();
     assert!(m.tensordot(&m, 1).is_err());
     assert!(m.tensordot(&m, 3).is_err());

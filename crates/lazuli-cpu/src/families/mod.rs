@@ -8,7 +8,7 @@ pub(crate) mod cache;
 pub(crate) mod cast;
 pub(crate) mod concat;
 pub(crate) mod copy;
-mod elementwise;
+pub(crate) mod elementwise;
 pub(crate) mod experts;
 pub(crate) mod gather;
 mod indices;

@@ -22,4 +22,5 @@ mod scan;
 mod shaping;
 mod sort;
 mod statistics;
+mod stress;
 mod transforms;

@@ -22,7 +22,7 @@ impl Axes {
     /// The axes of an operand of `rank` axes, ascending.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or one is named twice.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when one is named twice.
     pub fn resolve(&self, op: &'static str, rank: usize) -> Result<SmallVec<[usize; 4]>> {
         let Axes::These(axes) = self else {
             return Ok((0..rank).collect());
@@ -48,7 +48,7 @@ impl Axes {
     /// sees the operand flattened where none is named.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis, or not one.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when not one is named.
     pub fn one(&self, op: &'static str, rank: usize) -> Result<Option<usize>> {
         match (self, &self.resolve(op, rank)?[..]) {
             (Axes::All, _) => Ok(None),
@@ -63,7 +63,7 @@ impl Axes {
 
 fn out_of_range(op: &'static str, axis: isize, rank: usize) -> Error {
     let axes = if rank == 1 { "axis" } else { "axes" };
-    Error::shape(
+    Error::index(
         op,
         format!("axis {axis} is out of range for an array of {rank} {axes}"),
     )

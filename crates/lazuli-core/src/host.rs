@@ -49,14 +49,15 @@ impl HostMemory {
     /// An uninitialised block of at least `bytes` bytes (its tail up to the size class is ours too).
     ///
     /// # Errors
-    /// [`Error::Memory`] when the system refuses.
+    /// [`Error::Memory`] when the system refuses, or the limit that was set would be passed.
     pub fn allocate(bytes: usize) -> Result<HostMemory> {
         let class = size_class(bytes).ok_or_else(|| out_of_memory(bytes))?;
-        let ptr = match CACHE.take(class) {
-            Some(ptr) => ptr,
-            None => fresh(class).ok_or_else(|| out_of_memory(bytes))?,
-        };
-        memory::took(class);
+        memory::take(class)?;
+        let ptr = CACHE.take(class).or_else(|| fresh(class));
+        let ptr = ptr.ok_or_else(|| {
+            memory::gave(class);
+            out_of_memory(bytes)
+        })?;
         Ok(HostMemory {
             ptr,
             bytes,
@@ -204,8 +205,8 @@ fn release(class: usize, ptr: NonNull<u8>) {
     }
 }
 
-/// Gives the cached blocks back to the system.
-pub fn clear_cache() {
+/// As [`memory::clear_cache`].
+pub(crate) fn clear_cache() {
     let mut classes = CACHE.0.lock().unwrap_or_else(PoisonError::into_inner);
     for (class, blocks) in classes.drain(..) {
         memory::cache_shrank(class * blocks.len());

@@ -1,13 +1,18 @@
-//! Counters of host memory and the cache of freed blocks.
+//! Counters and limits of host memory, and of the cache of freed blocks.
 //!
 //! Freed blocks are kept by size class so that a step that runs again finds its buffers warm; the
-//! cache is bounded and given back on request.
+//! cache is bounded and given back on request. A limit of memory is a promise: what would pass it is
+//! refused, after the cache has been given back, and never merely slowed down. Memory that belongs to
+//! others, such as mapped files, is not counted.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::error::{Error, Result};
 
 static ACTIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 static CACHED: AtomicUsize = AtomicUsize::new(0);
+static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static CACHE_LIMIT: AtomicUsize = AtomicUsize::new(1 << 30);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
@@ -36,19 +41,58 @@ pub fn allocations() -> usize {
     ALLOCATIONS.load(Relaxed)
 }
 
-/// Sets how many bytes of freed blocks may be kept; returns the previous limit.
+/// The most bytes that buffers and the cache may have together; `usize::MAX` unless it was set.
+pub fn limit() -> usize {
+    LIMIT.load(Relaxed)
+}
+
+/// Sets how many bytes buffers may have; returns the previous limit. Buffers that are in use stay; what
+/// would pass the limit from now on is refused with [`Error::Memory`].
+pub fn set_memory_limit(bytes: usize) -> usize {
+    let before = LIMIT.swap(bytes, Relaxed);
+    if active().saturating_add(cached()) > bytes {
+        clear_cache();
+    }
+    before
+}
+
+/// Sets how many bytes of freed blocks may be kept; returns the previous limit. When more are kept than
+/// that, all are given back.
 pub fn set_cache_limit(bytes: usize) -> usize {
-    CACHE_LIMIT.swap(bytes, Relaxed)
+    let before = CACHE_LIMIT.swap(bytes, Relaxed);
+    if cached() > bytes {
+        clear_cache();
+    }
+    before
+}
+
+/// Gives the cached blocks back to the system.
+pub fn clear_cache() {
+    crate::host::clear_cache();
 }
 
 pub(crate) fn cache_limit() -> usize {
     CACHE_LIMIT.load(Relaxed)
 }
 
-pub(crate) fn took(bytes: usize) {
-    ALLOCATIONS.fetch_add(1, Relaxed);
-    let now = ACTIVE.fetch_add(bytes, Relaxed) + bytes;
-    PEAK.fetch_max(now, Relaxed);
+/// Counts a buffer of `bytes` in, if the limit has room for it; the cache gives way.
+pub(crate) fn take(bytes: usize) -> Result<()> {
+    let limit = limit();
+    if limit != usize::MAX && active().saturating_add(cached()).saturating_add(bytes) > limit {
+        clear_cache();
+    }
+    let within = |now: usize| now.checked_add(bytes).filter(|&after| after <= limit);
+    match ACTIVE.fetch_update(Relaxed, Relaxed, within) {
+        Ok(before) => {
+            ALLOCATIONS.fetch_add(1, Relaxed);
+            PEAK.fetch_max(before + bytes, Relaxed);
+            Ok(())
+        }
+        Err(in_use) => Err(Error::memory(
+            "allocate",
+            format!("{bytes} bytes asked for, {in_use} in use, the limit is {limit}"),
+        )),
+    }
 }
 
 pub(crate) fn gave(bytes: usize) {

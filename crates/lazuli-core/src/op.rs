@@ -99,6 +99,8 @@ families! {
     SearchSorted(ops::search::SearchSorted),
     /// Matrix product over the last two axes.
     Matmul(ops::matmul::Matmul),
+    /// Convolution over spatial axes.
+    Conv(Box<ops::conv::Conv>),
     /// Joining along an axis.
     Concat(ops::concat::Concat),
     /// Slices picked by index along an axis.
@@ -131,12 +133,16 @@ families! {
     Swiglu(ops::swiglu::Swiglu),
     /// Rotary position embedding.
     Rope(ops::rope::Rope),
-    /// Affine quantization.
+    /// Quantization.
     Quantize(ops::quantized::Quantize),
-    /// Expansion of affine-quantized values.
+    /// Expansion of quantized values.
     Dequantize(ops::quantized::Dequantize),
     /// Product with a quantized matrix.
     QuantizedMatmul(ops::quantized::QuantizedMatmul),
+    /// Rounding to what a quantized format holds.
+    FakeQuantize(ops::quantized::FakeQuantize),
+    /// Conversion to and from 8-bit floats.
+    Fp8(ops::fp8::Fp8),
     /// Writing of new rows into a cache.
     CacheAppend(ops::cache::CacheAppend),
     /// Attention of ragged rows over caches.
@@ -151,8 +157,18 @@ families! {
     Route(ops::experts::Route),
     /// Product of each row with the matrices of its experts.
     GatherMatmul(ops::experts::GatherMatmul),
+    /// Outer products added to the matrices that ids name.
+    ScatterOuter(ops::gather_mm::ScatterOuter),
+    /// Matrix products over segments of the inner axis.
+    SegmentedMatmul(ops::gather_mm::SegmentedMatmul),
     /// Weighted sum of expert outputs.
     Combine(ops::experts::Combine),
+    /// Fourier transforms.
+    Fft(Box<ops::fft::Fft>),
+    /// Decompositions and solutions of matrices.
+    Linalg(ops::linalg::Linalg),
+    /// Random bits of keys.
+    RandomBits(Box<ops::random::RandomBits>),
     /// A traced function.
     Compiled(crate::compile::Compiled),
     /// An operation of somebody else's.

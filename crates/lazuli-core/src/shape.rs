@@ -104,14 +104,14 @@ impl Shape {
     /// `axis` counted from the end if negative, checked.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn axis(&self, op: &'static str, axis: isize) -> Result<usize> {
         let rank = self.len() as isize;
         let at = if axis < 0 { axis + rank } else { axis };
         if (0..rank).contains(&at) {
             Ok(at as usize)
         } else {
-            Err(Error::shape(
+            Err(Error::index(
                 op,
                 format!("axis {axis} is out of range for shape {self}"),
             ))

@@ -41,6 +41,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::Binary(op) => families::binary::kernel(*op, inputs),
         Op::Select(_) => families::select::kernel(inputs),
         Op::Cast(op) => families::cast::kernel(op.0, inputs),
+        Op::Fp8(_) => families::fp8::kernel(inputs, outputs),
         Op::Concat(_) => families::concat::kernel(),
         Op::Take(_) => families::gather::take_kernel(),
         Op::Gather(_) => families::gather::gather_kernel(),
@@ -56,6 +57,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::RmsNorm(_) | Op::LayerNorm(_) => families::norm::kernel(inputs),
         Op::Swiglu(_) => families::swiglu::kernel(inputs),
         Op::Rope(_) => families::rope::kernel(inputs),
+        Op::Conv(_) => families::conv::kernel(inputs),
         Op::Reduce(_) => families::reduce::kernel(inputs),
         Op::ArgReduce(_) => families::reduce::arg_kernel(inputs),
         Op::Scan(op) => families::scan::kernel(*op, inputs),
@@ -65,7 +67,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::Softmax(_) => families::softmax::kernel(inputs),
         Op::LogSumExp(_) => families::softmax::log_kernel(inputs),
         Op::Quantize(_) => families::quantized::quantize_kernel(inputs),
-        Op::Dequantize(_) => families::quantized::dequantize_kernel(outputs),
+        Op::Dequantize(_) => families::quantized::dequantize_kernel(inputs, outputs),
         Op::QuantizedMatmul(_) => families::quantized::matmul_kernel(inputs),
         Op::CacheAppend(_) => families::cache::kernel(inputs),
         Op::Attention(_) => families::attention::kernel(inputs),
@@ -74,7 +76,25 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::GatedDelta(_) => families::recurrent::delta_kernel(inputs),
         Op::Route(_) => families::experts::route_kernel(inputs),
         Op::GatherMatmul(_) => families::experts::matmul_kernel(inputs),
+        Op::ScatterOuter(_) => families::gather_mm::scatter_kernel(inputs),
+        Op::SegmentedMatmul(_) => families::gather_mm::segmented_kernel(inputs),
+        #[cfg(feature = "numeric")]
+        Op::Fft(_) => families::fft::kernel(),
+        #[cfg(feature = "numeric")]
+        Op::Linalg(_) => families::linalg::kernel(inputs),
+        #[cfg(not(feature = "numeric"))]
+        Op::Fft(_) | Op::Linalg(_) => Some(without_numeric),
+        Op::RandomBits(_) => families::random::kernel(),
         Op::Combine(_) => families::experts::combine_kernel(inputs),
         _ => None,
     }
+}
+
+/// The kernel of what this build left out.
+#[cfg(not(feature = "numeric"))]
+fn without_numeric(op: &Op, _: &mut Call<'_, '_>) -> Result<()> {
+    Err(lazuli_core::Error::unsupported(
+        op.name(),
+        "this build has no kernel for it: build with the cargo feature `numeric`",
+    ))
 }

@@ -66,14 +66,11 @@ fn array(file: &Checkpoint, name: &str) -> Array {
 /// A module's matrix, packed, as three entries.
 fn packed(path: &str, matrix: &Array, affine: Affine) -> Vec<Entry> {
     let q = matrix.astype(Dtype::F32).unwrap().quantize(affine).unwrap();
-    [
-        ("weight", &q.packed),
-        ("scales", &q.scales),
-        ("biases", &q.biases),
-    ]
-    .into_iter()
-    .map(|(suffix, part)| Entry::array(&format!("{path}.{suffix}"), part))
-    .collect()
+    ["weight", "scales", "biases"]
+        .into_iter()
+        .zip(q.parts())
+        .map(|(suffix, part)| Entry::array(&format!("{path}.{suffix}"), part))
+        .collect()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use lazuli_core::{Array, Dtype, Result, Shape};
 pub enum Matrix {
     /// Floats.
     Float(Array),
-    /// Affine-quantized along the last axis.
+    /// Quantized along the last axis.
     Quantized(QuantizedArray),
 }
 
@@ -17,11 +17,7 @@ impl Matrix {
     pub fn shape(&self) -> Shape {
         match self {
             Matrix::Float(w) => w.shape().clone(),
-            Matrix::Quantized(q) => {
-                let last = q.scales.rank().saturating_sub(1);
-                let k = q.scales.dim(last) * q.affine.group as usize;
-                q.scales.shape().with(last, k)
-            }
+            Matrix::Quantized(q) => q.shape(),
         }
     }
 
@@ -30,11 +26,11 @@ impl Matrix {
         self.parts().iter().map(|a| a.bytes()).sum()
     }
 
-    /// The arrays of the stored form: the floats, or packed values, scales and biases.
+    /// The arrays of the stored form: the floats, or packed values, scales and, in affine mode, biases.
     pub fn parts(&self) -> Vec<&Array> {
         match self {
             Matrix::Float(w) => vec![w],
-            Matrix::Quantized(q) => vec![&q.packed, &q.scales, &q.biases],
+            Matrix::Quantized(q) => q.parts(),
         }
     }
 
@@ -45,12 +41,7 @@ impl Matrix {
     pub fn map(&self, change: impl Fn(&Array) -> Result<Array>) -> Result<Matrix> {
         Ok(match self {
             Matrix::Float(w) => Matrix::Float(change(w)?),
-            Matrix::Quantized(q) => Matrix::Quantized(QuantizedArray {
-                affine: q.affine,
-                packed: change(&q.packed)?,
-                scales: change(&q.scales)?,
-                biases: change(&q.biases)?,
-            }),
+            Matrix::Quantized(q) => Matrix::Quantized(q.map(change)?),
         })
     }
 

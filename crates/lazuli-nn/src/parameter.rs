@@ -31,11 +31,11 @@ impl Parameter<'_> {
         match self {
             Parameter::Array(a) => vec![(name.to_owned(), (*a).clone())],
             Parameter::Matrix(Matrix::Float(w)) => vec![(join(name, "weight"), w.clone())],
-            Parameter::Matrix(Matrix::Quantized(q)) => vec![
-                (join(name, "weight"), q.packed.clone()),
-                (join(name, "scales"), q.scales.clone()),
-                (join(name, "biases"), q.biases.clone()),
-            ],
+            Parameter::Matrix(Matrix::Quantized(q)) => ["weight", "scales", "biases"]
+                .into_iter()
+                .zip(q.parts())
+                .map(|(part, array)| (join(name, part), array.clone()))
+                .collect(),
         }
     }
 

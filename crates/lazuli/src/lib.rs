@@ -19,6 +19,7 @@ mod init;
 pub mod prelude;
 
 pub use lazuli_core as core;
+pub use lazuli_core::{fft, linalg, random};
 pub use lazuli_cpu as cpu;
 pub use lazuli_io as io;
 pub use lazuli_lm as lm;

@@ -2,7 +2,8 @@
 
 pub use lazuli_core::index::{Ellipsis, NewAxis, step};
 pub use lazuli_core::{
-    Array, Device, Dtype, Element, Shape, Tree, array, async_eval, checkpoint, custom_function,
-    depends, eval, grad, jvp, stop_gradient, value_and_grad, vjp, vmap, vmap_axes, with_device,
+    Array, Axes, Device, Dtype, Element, Shape, Tree, array, async_eval, checkpoint, compile,
+    custom_function, depends, eval, grad, jvp, stop_gradient, value_and_grad, vjp, vmap, vmap_axes,
+    with_device,
 };
 pub use lazuli_derive::Tree;

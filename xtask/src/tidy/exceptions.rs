@@ -4,7 +4,7 @@
 pub(crate) const TABLES: &[&str] = &[];
 
 /// Crates that may have `unsafe` anywhere.
-pub(crate) const UNSAFE_CRATES: &[&str] = &["crates/lazuli-cpu"];
+pub(crate) const UNSAFE_CRATES: &[&str] = &["crates/lazuli-cpu", "crates/lazuli-py"];
 
 /// Files that may have `unsafe` in crates that deny it elsewhere.
 pub(crate) const UNSAFE_FILES: &[&str] = &[

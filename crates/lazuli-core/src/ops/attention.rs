@@ -11,7 +11,7 @@ use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{F32, Family, Outs};
 use crate::ops::cache::Ring;
-use crate::ops::quantized::{Affine, QuantizedArray};
+use crate::ops::quantized::{Affine, Quantization, QuantizedArray};
 use crate::ops::ragged::{self, Tokens};
 use crate::rows::{self, Rows};
 
@@ -61,7 +61,7 @@ impl Family for Attention {
         );
         rows::check_table("attention", &inputs[1 + 2 * parts])?;
         let shape_of = |x: &[Array]| match self.affine {
-            Some(affine) => affine.unpacked("attention", x),
+            Some(affine) => Quantization::from(affine).unpacked("attention", x),
             None => Ok(x[0].shape().clone()),
         };
         let (ks, vs) = (shape_of(k)?, shape_of(v)?);
@@ -104,14 +104,9 @@ impl Attention {
         let slot = tokens.of(&tokens.slot)?;
         // Each token's slot of a cache: [t, kv_heads, capacity, d].
         let own = |x: &[Array]| match self.affine {
-            Some(affine) => QuantizedArray {
-                affine,
-                packed: x[0].clone(),
-                scales: x[1].clone(),
-                biases: x[2].clone(),
-            }
-            .take(&slot)?
-            .dequantize(Dtype::F32),
+            Some(affine) => QuantizedArray::from_parts(affine, x.iter().cloned())?
+                .take(&slot)?
+                .dequantize(Dtype::F32),
             None => x[0].take(&slot, 0)?.astype(Dtype::F32),
         };
         let (k, v) = (
@@ -207,14 +202,20 @@ impl Cached {
     fn parts(&self) -> Vec<&Array> {
         match self {
             Cached::Float(a) => vec![a],
-            Cached::Quantized(q) => vec![&q.packed, &q.scales, &q.biases],
+            Cached::Quantized(q) => q.parts(),
         }
     }
 
-    fn affine(&self) -> Option<Affine> {
-        match self {
-            Cached::Float(_) => None,
-            Cached::Quantized(q) => Some(q.affine),
+    fn affine(&self) -> Result<Option<Affine>> {
+        let Cached::Quantized(q) = self else {
+            return Ok(None);
+        };
+        match q.quantization.affine() {
+            Some(affine) => Ok(Some(affine)),
+            None => Err(Error::unsupported(
+                "attention",
+                format!("reads caches in mode affine, not {}", q.quantization),
+            )),
         }
     }
 }
@@ -234,7 +235,8 @@ impl Array {
         reach: Reach,
         sinks: Option<&Array>,
     ) -> Result<Array> {
-        if k.affine() != v.affine() {
+        let affine = k.affine()?;
+        if affine != v.affine()? {
             return Err(Error::value(
                 "attention",
                 "keys and values differ in format",
@@ -244,7 +246,7 @@ impl Array {
             scale: scale.into(),
             window: reach.window,
             ring: reach.ring,
-            affine: k.affine(),
+            affine,
             sinks: sinks.is_some(),
         };
         let mut operands = vec![self];

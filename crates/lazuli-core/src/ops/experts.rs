@@ -9,8 +9,10 @@ use crate::array::Array;
 use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
-use crate::ops::quantized::{Affine, QuantizedArray};
+use crate::ops::gather_mm::ScatterOuter;
+use crate::ops::quantized::{Quantization, QuantizedArray};
 use crate::ops::ragged;
+use crate::transforms::{jvp_of_decomposition, vjp_of_decomposition};
 
 /// `logits [t, e]` to the `k` best experts `[t, k]` (`uint32`) and their softmax weights (`f32`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -68,7 +70,7 @@ impl Family for Route {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct GatherMatmul {
     /// Format of the matrices; none: floats.
-    pub affine: Option<Affine>,
+    pub quantization: Option<Quantization>,
 }
 
 impl Family for GatherMatmul {
@@ -78,15 +80,15 @@ impl Family for GatherMatmul {
 
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         let (x, ids) = (&inputs[0], &inputs[1]);
-        let w = match self.affine {
-            Some(affine) => affine.unpacked("gather_matmul", &inputs[2..])?,
+        let w = match self.quantization {
+            Some(format) => format.unpacked("gather_matmul", &inputs[2..])?,
             None => inputs[2].shape().clone(),
         };
         let fits = w.len() == 3
             && ids.rank() == 2
             && ids.dtype() == Dtype::U32
             && x.dtype().is_float()
-            && (self.affine.is_some() || inputs[2].dtype().is_float())
+            && (self.quantization.is_some() || inputs[2].dtype().is_float())
             && (x.rank() == 2 || (x.rank() == 3 && x.dim(1) == ids.dim(1)))
             && x.dim(0) == ids.dim(0)
             && x.dim(x.rank() - 1) == w[2];
@@ -102,27 +104,76 @@ impl Family for GatherMatmul {
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
             let (x, ids) = (&inputs[0], &inputs[1]);
-            let picked = match self.affine {
-                Some(affine) => QuantizedArray {
-                    affine,
-                    packed: inputs[2].clone(),
-                    scales: inputs[3].clone(),
-                    biases: inputs[4].clone(),
-                }
-                .take(ids)?
-                .dequantize(Dtype::F32)?,
-                None => inputs[2].take(ids, 0)?.astype(Dtype::F32)?,
+            let wide = x.dtype().accumulator();
+            let picked = match self.quantization {
+                Some(format) => QuantizedArray::from_parts(format, inputs[2..].iter().cloned())?
+                    .take(ids)?
+                    .dequantize(wide)?,
+                None => inputs[2].take(ids, 0)?.astype(wide)?,
             };
             let rows = if x.rank() == 2 {
                 x.expand_dims(1)?
             } else {
                 x.clone()
             };
-            let rows = rows.astype(Dtype::F32)?.expand_dims(2)?;
+            let rows = rows.astype(wide)?.expand_dims(2)?;
+            let rows = rows.broadcast_to(rows.shape().with(1, ids.dim(1)))?;
             let y = rows.matmul(&picked.matrix_transpose()?)?;
             let y = y.reshape(ids.shape().insert(2, picked.dim(2)))?;
             Ok(vec![y.astype(x.dtype())?])
         })())
+    }
+
+    fn vjp(&self, i: &[Array], _: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
+        if self.quantization.is_some() {
+            // The matrices whole: the gradient of what is picked would be as many matrices as rows.
+            return vjp_of_decomposition(&|i| self.expanded(i), i, g);
+        }
+        let (x, ids, w) = (&i[0], &i[1], &i[2]);
+        let (slots, n) = (ids.dim(1), w.dim(1));
+        let back = Array::from_op(*self, &[&g[0], ids, &w.matrix_transpose()?])?;
+        let to_x = match x.rank() {
+            2 => back.sum(1, false)?,
+            _ => back,
+        };
+        let picks = ids.elements();
+        let rows = match x.rank() {
+            2 => x
+                .expand_dims(1)?
+                .broadcast_to([x.dim(0), slots, x.dim(1)])?,
+            _ => x.clone(),
+        };
+        let op = ScatterOuter { experts: w.dim(0) };
+        let y = g[0].reshape([picks, n])?;
+        let rows = rows.reshape([picks, w.dim(2)])?;
+        let to_w = Array::from_op(op, &[&y, &rows, &ids.reshape([picks])?])?;
+        Ok(vec![Some(to_x), None, Some(to_w)])
+    }
+
+    fn jvp(&self, i: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+        if self.quantization.is_some() {
+            return jvp_of_decomposition(&|i| self.expanded(i), i, tangents);
+        }
+        let of = |x: &Array, w: &Array| Array::from_op(*self, &[x, &i[1], w]);
+        let left = tangents[0].as_ref().map(|t| of(t, &i[2])).transpose()?;
+        let right = tangents[2].as_ref().map(|t| of(&i[0], t)).transpose()?;
+        Ok(vec![match (left, right) {
+            (Some(l), Some(r)) => Some(l.add(&r)?),
+            (l, r) => l.or(r),
+        }])
+    }
+}
+
+impl GatherMatmul {
+    /// The product with all matrices expanded to floats.
+    fn expanded(&self, i: &[Array]) -> Result<Vec<Array>> {
+        let Some(format) = self.quantization else {
+            return Ok(vec![Array::from_op(*self, &[&i[0], &i[1], &i[2]])?]);
+        };
+        let w = QuantizedArray::from_parts(format, i[2..].iter().cloned())?;
+        let w = w.dequantize(i[0].dtype())?;
+        let op = GatherMatmul { quantization: None };
+        Ok(vec![Array::from_op(op, &[&i[0], &i[1], &w])?])
     }
 }
 
@@ -184,7 +235,7 @@ impl Array {
     /// # Errors
     /// [`Error::Shape`] when the operands do not fit.
     pub fn gather_matmul(&self, ids: &Array, w: &Array) -> Result<Array> {
-        Array::from_op(GatherMatmul { affine: None }, &[self, ids, w])
+        Array::from_op(GatherMatmul { quantization: None }, &[self, ids, w])
     }
 
     /// [`Array::gather_matmul`] with quantized matrices.
@@ -192,10 +243,17 @@ impl Array {
     /// # Errors
     /// [`Error::Shape`] when the operands do not fit.
     pub fn gather_quantized_matmul(&self, ids: &Array, w: &QuantizedArray) -> Result<Array> {
+        if w.global_scale.is_some() {
+            return Err(Error::value(
+                "gather_matmul",
+                "takes no global scale: use gather_qmm",
+            ));
+        }
         let op = GatherMatmul {
-            affine: Some(w.affine),
+            quantization: Some(w.quantization),
         };
-        Array::from_op(op, &[self, ids, &w.packed, &w.scales, &w.biases])
+        let operands: Vec<&Array> = [self, ids].into_iter().chain(w.parts()).collect();
+        Array::from_op(op, &operands)
     }
 
     /// The sum of `self [t, s, d]` over its choices, weighted by `weights [t, s]`, in ascending order

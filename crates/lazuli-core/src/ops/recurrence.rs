@@ -75,8 +75,9 @@ impl Family for Recurrence {
     }
 
     fn vjp(&self, x: &[Array], h: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
-        let to_b = self.reversed().of(&self.after(&x[0])?, &g[0])?;
-        let to_a = to_b.multiply(&self.before(&h[0], 0.0)?)?;
+        let factors = self.after(&x[0])?.conjugate()?;
+        let to_b = self.reversed().of(&factors, &g[0])?;
+        let to_a = to_b.multiply(&self.before(&h[0], 0.0)?.conjugate()?)?;
         Ok(vec![Some(to_a), Some(to_b)])
     }
 

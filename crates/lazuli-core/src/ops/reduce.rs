@@ -107,7 +107,7 @@ impl Family for Reduce {
         if self.kind == Kind::Sum {
             return Ok(vec![Some(g[0].broadcast_to(x[0].shape())?)]);
         }
-        let back = self.slopes(&x[0], &y[0])?.multiply(&g[0])?;
+        let back = self.slopes(&x[0], &y[0])?.conjugate()?.multiply(&g[0])?;
         Ok(vec![Some(back.astype(x[0].dtype())?)])
     }
 

@@ -131,8 +131,9 @@ impl Family for Scan {
             g = steps.after(&g)?;
         }
         let [a, share] = self.steps(&x[0].astype(wide)?)?;
-        let sum = steps.reversed().of(&steps.after(&a)?, &g)?;
-        Ok(vec![Some(sum.multiply(&share)?.astype(dtype)?)])
+        let sum = steps.reversed().of(&steps.after(&a)?.conjugate()?, &g)?;
+        let back = sum.multiply(&share.conjugate()?)?;
+        Ok(vec![Some(back.astype(dtype)?)])
     }
 
     fn jvp(&self, x: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {

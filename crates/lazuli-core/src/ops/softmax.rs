@@ -18,7 +18,7 @@ pub struct Softmax;
 pub struct LogSumExp;
 
 fn check(op: &'static str, x: &Array) -> Result<()> {
-    if x.rank() == 0 || !x.dtype().is_float() {
+    if x.rank() == 0 || !x.dtype().is_inexact() {
         let what = format!("needs floats along an axis, not {x:?}");
         return Err(Error::dtype(op, what));
     }
@@ -39,16 +39,17 @@ impl Family for Softmax {
     fn decompose(&self, inputs: &[Array]) -> Option<Result<Vec<Array>>> {
         Some((|| {
             let x = inputs[0].astype(inputs[0].dtype().accumulator())?;
-            let e = x.subtract(&x.max(-1, true)?)?.exp()?;
+            let e = x.subtract(&x.max(-1, true)?.stop_gradient()?)?.exp()?;
             let y = e.divide(&e.sum(-1, true)?)?;
             Ok(vec![y.astype(inputs[0].dtype())?])
         })())
     }
 
     fn vjp(&self, _: &[Array], y: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
-        let gy = g[0].multiply(&y[0])?;
+        let y = y[0].conjugate()?;
+        let gy = g[0].multiply(&y)?;
         let mean = gy.sum(-1, true)?;
-        Ok(vec![Some(gy.subtract(&y[0].multiply(&mean)?)?)])
+        Ok(vec![Some(gy.subtract(&y.multiply(&mean)?)?)])
     }
 }
 
@@ -72,10 +73,9 @@ impl Family for LogSumExp {
         Some((|| {
             let x = inputs[0].astype(inputs[0].dtype().accumulator())?;
             let zero = Array::scalar_of(0.0, x.dtype());
-            let largest = x.max(-1, true)?;
+            let largest = x.max(-1, true)?.stop_gradient()?;
             // An infinity is not subtracted: it is the result by itself.
-            let finite = largest.subtract(&largest)?.equal(&zero)?;
-            let largest = Array::select(&finite, &largest, &zero)?;
+            let largest = Array::select(&largest.isfinite()?, &largest, &zero)?;
             let sum = x.subtract(&largest)?.exp()?.sum(-1, true)?;
             Ok(vec![sum.log()?.add(&largest)?.astype(inputs[0].dtype())?])
         })())
@@ -83,7 +83,7 @@ impl Family for LogSumExp {
 
     fn vjp(&self, x: &[Array], _: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
         let share = Array::from_op(Softmax, &[&x[0]])?;
-        Ok(vec![Some(share.multiply(&g[0])?)])
+        Ok(vec![Some(share.conjugate()?.multiply(&g[0])?)])
     }
 
     fn jvp(&self, x: &[Array], tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
@@ -100,7 +100,7 @@ impl Array {
     /// `float32`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis; [`Error::Dtype`] for complex numbers.
+    /// [`Error::Shape`] when there is no such axis.
     pub fn softmax(&self, axes: impl Into<Axes>) -> Result<Array> {
         let x = self.astype(self.dtype().at_least_float())?;
         let (x, merged) = Merged::of("softmax", &x, &axes.into())?;

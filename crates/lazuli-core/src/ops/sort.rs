@@ -30,13 +30,7 @@ impl Sort {
             ..self
         };
         let positions = Array::from_op(op, &[&x[0]])?;
-        let len = positions.dim(positions.rank() - 1);
-        let rows = positions.elements() / len.max(1);
-        let firsts: Vec<i32> = (0..rows).map(|r| (r * len) as i32).collect();
-        let places = positions.reshape([rows, len])?.astype(Dtype::I32)?;
-        let places = places.add(&Array::from_slice(&firsts, [rows, 1])?)?;
-        let flat = x[0].reshape([rows * len])?.take(&places, 0)?;
-        Ok(vec![flat.reshape(x[0].shape())?])
+        Ok(vec![x[0].take_along_axis(&positions, -1)?])
     }
 }
 

@@ -1,8 +1,6 @@
 //! Mean, variance, median and what else is composed of reductions. Half types are computed in `f32`
 //! and rounded once: a mean of many does not overflow where its sum would.
 
-use smallvec::{SmallVec, smallvec};
-
 use super::merge::Merged;
 use crate::array::Array;
 use crate::axes::Axes;
@@ -31,10 +29,7 @@ impl Array {
         let count = self.count("mean", &axes)? as f64;
         let (x, dtype) = self.in_accumulator()?;
         let sum = x.sum(axes, keep)?;
-        let mean = match dtype {
-            Dtype::C64 => sum.multiply(&Array::scalar_of(1.0 / count, dtype))?,
-            _ => sum.divide(&Array::scalar_of(count, x.dtype()))?,
-        };
+        let mean = sum.divide(&Array::scalar_of(count, x.dtype()))?;
         mean.astype(dtype)
     }
 
@@ -50,9 +45,8 @@ impl Array {
         let distance = x.subtract(&x.mean(axes.clone(), true)?)?;
         let square = match dtype {
             Dtype::C64 => {
-                let turned = distance.multiply(&Array::scalar([0.0f32, -1.0]))?;
-                let part = |x: &Array| x.astype(Dtype::F32)?.square();
-                part(&distance)?.add(&part(&turned)?)?
+                let parts = [distance.real()?.square()?, distance.imag()?.square()?];
+                parts[0].add(&parts[1])?
             }
             _ => distance.square()?,
         };
@@ -97,7 +91,7 @@ impl Array {
             let scale = Array::scalar_of(0.5, x.dtype());
             lower.multiply(&scale)?.add(&upper.multiply(&scale)?)?
         };
-        let any = x.not_equal(&x)?.any(-1, true)?;
+        let any = x.isnan()?.any(-1, true)?;
         let nan = Array::scalar_of(f64::NAN, x.dtype());
         merged.reduced(&Array::select(&any, &nan, &middle)?, keep)
     }
@@ -123,34 +117,7 @@ impl Array {
         axis2: isize,
         dtype: Option<Dtype>,
     ) -> Result<Array> {
-        self.check()?;
-        let rows = self.shape().axis("trace", axis1)?;
-        let columns = self.shape().axis("trace", axis2)?;
-        if rows == columns {
-            let what = format!("needs two axes, both are {rows}");
-            return Err(Error::shape("trace", what));
-        }
-        let mut order: SmallVec<[usize; 4]> = (0..self.rank())
-            .filter(|&a| a != rows && a != columns)
-            .collect();
-        let lead = order.len();
-        order.extend([rows, columns]);
-        let x = self.permute(&order)?;
-        let (rows, columns) = (x.dim(lead), x.dim(lead + 1));
-        let (down, right) = match offset {
-            0.. => (0, offset.unsigned_abs()),
-            _ => (offset.unsigned_abs(), 0),
-        };
-        let len = rows.saturating_sub(down).min(columns.saturating_sub(right));
-        // In row-major order a diagonal is every `columns + 1`-th element.
-        let flat = x.reshape(x.shape().without(lead + 1).with(lead, rows * columns))?;
-        let mut start: SmallVec<[usize; 4]> = smallvec![0; lead + 1];
-        let mut step: SmallVec<[isize; 4]> = smallvec![1; lead + 1];
-        if len > 0 {
-            start[lead] = down * columns + right;
-        }
-        step[lead] = columns as isize + 1;
-        let diagonal = flat.slice(&start, &step, flat.shape().with(lead, len))?;
+        let diagonal = self.diagonal(offset, axis1, axis2)?;
         match dtype {
             Some(dtype) => diagonal.astype(dtype)?.sum(-1, false)?.astype(dtype),
             None => diagonal.sum(-1, false),

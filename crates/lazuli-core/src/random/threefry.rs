@@ -14,6 +14,7 @@ const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
 const PARITY: u32 = 0x1BD1_1BDA;
 
 /// The Threefry-2x32 hash of `counter` under `key`, 20 rounds.
+#[inline(always)] // A kernel of lanes is what LLVM makes of it.
 pub const fn threefry2x32(key: Key, counter: [u32; 2]) -> [u32; 2] {
     let schedule = [key[0], key[1], key[0] ^ key[1] ^ PARITY];
     let [mut a, mut b] = [

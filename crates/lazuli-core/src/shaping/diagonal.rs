@@ -18,10 +18,12 @@ impl Array {
         let down = offset.min(0).unsigned_abs();
         let right = offset.max(0) as usize;
         let len = (self.dim(a).saturating_sub(down)).min(self.dim(b).saturating_sub(right));
-        let from = |start: usize| {
-            let start = if len == 0 { 0 } else { start };
-            Array::counting(len)?.add(&Array::scalar(start as i64))
-        };
+        if len == 0 {
+            let rest = (0..self.rank()).filter(|&axis| axis != a && axis != b);
+            let shape = rest.map(|axis| self.dim(axis)).chain([0]);
+            return Array::full(shape.collect::<crate::Shape>(), 0.0, self.dtype());
+        }
+        let from = |start: usize| Array::counting(len)?.add(&Array::scalar(start as i64));
         self.pick(&[a, b], &[from(down)?, from(right)?], self.rank() - 2)
     }
 

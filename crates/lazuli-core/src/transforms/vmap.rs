@@ -102,8 +102,13 @@ fn one_by_one(array: &Array, inputs: &[Array], axes: &[Option<usize>]) -> Result
     let size = inputs
         .iter()
         .zip(axes)
-        .find_map(|(x, a)| a.map(|a| x.dim(a)))
-        .unwrap_or(1);
+        .find_map(|(x, a)| a.map(|a| x.dim(a)));
+    let Some(size) = size else {
+        // The same for every example: it is made of operands that are.
+        let refs: Vec<&Array> = inputs.iter().collect();
+        let outs = Array::outputs_of(array.op().clone(), &refs)?;
+        return Ok(outs.into_iter().map(|out| (out, None)).collect());
+    };
     let mut columns: Vec<Vec<Array>> = Vec::new();
     for i in 0..size {
         let operands = inputs

@@ -6,10 +6,10 @@ use lazuli_core::{Dtype, Op};
 
 use crate::call::{Call, Run, by_float};
 use crate::families::matmul::weight;
-use crate::families::quantized::packed;
+use crate::families::quantized::{packed, scales_fit};
 use crate::kernels::Floating;
 use crate::kernels::floats::Strided;
-use crate::kernels::matmul::{GatherLinear, Rows, Weight, gather_linear};
+use crate::kernels::matmul::{GatherLinear, Rows, gather_linear};
 
 pub(crate) fn route_kernel(inputs: &[Spec]) -> Option<Run> {
     by_float!(inputs[0].dtype, run_route)
@@ -18,7 +18,11 @@ pub(crate) fn route_kernel(inputs: &[Spec]) -> Option<Run> {
 pub(crate) fn matmul_kernel(inputs: &[Spec]) -> Option<Run> {
     let takes = |s: &Spec| matches!(s.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16);
     let run: Run = run_matmul;
-    (takes(&inputs[0]) && (inputs.len() > 3 || takes(&inputs[2]))).then_some(run)
+    let weights = match inputs.get(3) {
+        Some(scales) => scales_fit(scales),
+        None => takes(&inputs[2]),
+    };
+    (takes(&inputs[0]) && weights).then_some(run)
 }
 
 pub(crate) fn combine_kernel(inputs: &[Spec]) -> Option<Run> {
@@ -73,8 +77,8 @@ fn run_matmul(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
                 stride: k,
             },
             x_per_slot: x.shape().len() == 3,
-            weight: match op.affine {
-                Some(format) => Weight::Affine(packed(format, &call.inputs[2..])),
+            weight: match op.quantization {
+                Some(format) => packed(format, &call.inputs[2..]),
                 None => weight(w.bytes(), w.dtype()),
             },
             ids: &chosen,

@@ -1,28 +1,41 @@
-//! Dense matrix products: `linear` per matrix of the batch, which wants the right operand by columns.
+//! Dense matrix products: `linear` per matrix of the batch, which wants the right operand by columns;
+//! `wide` for `f64` and `complex64`.
 
 use lazuli_core::error::Result;
 use lazuli_core::plan::Spec;
-use lazuli_core::{Dtype, Op};
+use lazuli_core::{Dtype, Element, Op};
 
+use super::elementwise::strides;
 use crate::call::{Call, Run};
+use crate::kernels::elementwise::number::Complex;
+use crate::kernels::matmul::wide::{self, Right, Wide};
 use crate::kernels::matmul::{Linear, Rows, Weight, linear};
 use crate::operand::Operand;
 
 pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
     let dtype = inputs[0].dtype;
-    let takes = matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) && inputs[1].dtype == dtype;
-    (takes && inputs[0].strides.is_none()).then_some(run)
+    if inputs[0].strides.is_some() || inputs[1].dtype != dtype {
+        return None;
+    }
+    match dtype {
+        Dtype::F32 | Dtype::F16 | Dtype::BF16 => Some(run),
+        Dtype::F64 => Some(run_wide::<f64>),
+        Dtype::C64 => Some(run_wide::<Complex>),
+        _ => None,
+    }
+}
+
+/// Rows, inner length, columns, and the number of matrices.
+fn lengths(a: &Operand<'_>, b: &Operand<'_>) -> ([usize; 3], usize) {
+    let (a, rank) = (a.shape(), a.shape().len());
+    let columns = b.shape()[rank - 1];
+    let batches = a[..rank - 2].iter().product();
+    ([a[rank - 2], a[rank - 1], columns], batches)
 }
 
 fn run(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let [a, b] = call.inputs else { return Ok(()) };
-    let rank = a.shape().len();
-    let (m, k, n) = (
-        a.shape()[rank - 2],
-        a.shape()[rank - 1],
-        b.shape()[rank - 1],
-    );
-    let batches: usize = a.shape()[..rank - 2].iter().product();
+    let ([m, k, n], batches) = lengths(a, b);
     let size = a.dtype().size();
     if m * n == 0 {
         return Ok(());
@@ -30,7 +43,7 @@ fn run(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let out_dtype = call.outputs[0].dtype();
     let mut scratch = Vec::new();
     for batch in 0..batches {
-        let columns = Columns::of(b, batch, k, n, &mut scratch);
+        let columns = Matrix::of(b, batch).columns(k, n, size, &mut scratch);
         linear(
             call.cpu.kernels.matmul,
             &call.cpu.pool,
@@ -52,6 +65,27 @@ fn run(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     Ok(())
 }
 
+fn run_wide<T: Wide + Element>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+    let [a, b] = call.inputs else { return Ok(()) };
+    let ([m, k, n], batches) = lengths(a, b);
+    let rows = a.slice::<T>();
+    let out = call.outputs[0].slice::<T>();
+    for batch in 0..batches {
+        let matrix = Matrix::of(b, batch);
+        let right = Right {
+            first: matrix.first.cast(),
+            down: matrix.down,
+            across: matrix.across,
+        };
+        let a = &rows[batch * m * k..][..m * k];
+        let out = &mut out[batch * m * n..][..m * n];
+        let (isa, pool) = (call.cpu.kernels.isa, &call.cpu.pool);
+        // SAFETY: these are the elements of one matrix of the operand, all of which are readable.
+        unsafe { wide::product(isa, pool, a, right, [m, k, n], out) };
+    }
+    Ok(())
+}
+
 pub(crate) fn weight(bytes: &[u8], dtype: Dtype) -> Weight<'_> {
     match dtype {
         Dtype::BF16 => Weight::BF16(bytes),
@@ -60,23 +94,18 @@ pub(crate) fn weight(bytes: &[u8], dtype: Dtype) -> Weight<'_> {
     }
 }
 
-struct Columns;
+/// One matrix of an operand: its first element, and elements from one row and column to the next.
+struct Matrix<'a> {
+    first: *const u8,
+    down: isize,
+    across: isize,
+    operand: std::marker::PhantomData<&'a [u8]>,
+}
 
-impl Columns {
-    /// Matrix `batch` of `b [.., k, n]` as rows of length `k`: shown if it is the transpose of a
-    /// row-major matrix, as a layer's weight is, else transposed into `scratch`.
-    fn of<'a>(
-        b: &Operand<'a>,
-        batch: usize,
-        k: usize,
-        n: usize,
-        scratch: &'a mut Vec<u8>,
-    ) -> &'a [u8] {
-        let (shape, size) = (b.shape(), b.dtype().size());
-        let strides = match &b.spec().strides {
-            Some(s) => (**s).clone(),
-            None => shape.contiguous_strides(),
-        };
+impl<'a> Matrix<'a> {
+    /// Matrix `batch` of `b [.., k, n]`.
+    fn of(b: &Operand<'a>, batch: usize) -> Matrix<'a> {
+        let (shape, strides) = (b.shape(), strides(b.spec()));
         let rank = shape.len();
         let mut start = 0isize;
         let mut rest = batch;
@@ -84,19 +113,29 @@ impl Columns {
             start += (rest % shape[axis]) as isize * strides[axis];
             rest /= shape[axis];
         }
-        let first = b.as_ptr().wrapping_offset(start * size as isize);
-        let (down, across) = (strides[rank - 2], strides[rank - 1]);
-        if (k <= 1 || down == 1) && (n <= 1 || across == k as isize) {
+        Matrix {
+            first: (b.as_ptr()).wrapping_offset(start * b.dtype().size() as isize),
+            down: strides[rank - 2],
+            across: strides[rank - 1],
+            operand: std::marker::PhantomData,
+        }
+    }
+
+    /// The columns as rows of length `k`: shown if it is the transpose of a row-major matrix, as a
+    /// layer's weight is, else transposed into `scratch`.
+    fn columns(&self, k: usize, n: usize, size: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if (k <= 1 || self.down == 1) && (n <= 1 || self.across == k as isize) {
             // SAFETY: these are the n rows of k elements of one matrix of the operand, without gaps.
-            return unsafe { std::slice::from_raw_parts(first, n * k * size) };
+            return unsafe { std::slice::from_raw_parts(self.first, n * k * size) };
         }
         scratch.resize(n * k * size, 0);
         for column in 0..n {
             for row in 0..k {
-                let at = (row as isize * down + column as isize * across) * size as isize;
+                let at = row as isize * self.down + column as isize * self.across;
+                let at = at * size as isize;
                 // SAFETY: `at` is the place of an element of the operand, all of which are readable.
                 let element =
-                    unsafe { std::slice::from_raw_parts(first.wrapping_offset(at), size) };
+                    unsafe { std::slice::from_raw_parts(self.first.wrapping_offset(at), size) };
                 scratch[(column * k + row) * size..][..size].copy_from_slice(element);
             }
         }

@@ -7,15 +7,23 @@ pub(crate) mod binary;
 pub(crate) mod cache;
 pub(crate) mod cast;
 pub(crate) mod concat;
+pub(crate) mod conv;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod experts;
+#[cfg(feature = "numeric")]
+pub(crate) mod fft;
+pub(crate) mod fp8;
 pub(crate) mod gather;
+pub(crate) mod gather_mm;
 mod indices;
+#[cfg(feature = "numeric")]
+pub(crate) mod linalg;
 pub(crate) mod mask;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub(crate) mod quantized;
+pub(crate) mod random;
 pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod rope;

@@ -47,17 +47,18 @@ fn run<B: Bits + Element>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
         ..SHARED => 1,
         _ => call.cpu.pool.threads().min(rows),
     };
+    let words = order.scratch(size_of::<B>(), len);
     let mut scratch: Vec<u128> = Vec::new();
-    if scratch.try_reserve_exact(parts * len).is_err() {
+    if scratch.try_reserve_exact(parts * words).is_err() {
         return Err(Error::memory(
             "sort",
             format!(
                 "{parts} rows of {len} elements need {} bytes",
-                parts * len * 16
+                parts * words * 16
             ),
         ));
     }
-    scratch.resize(parts * len, 0);
+    scratch.resize(parts * words, 0);
     let (scratch, x) = (Shared::new(&mut scratch), x.bits::<B>());
     let share = |part: usize| part * rows / parts..(part + 1) * rows / parts;
     let row = |r: usize| &x[r * len..][..len];
@@ -65,14 +66,14 @@ fn run<B: Bits + Element>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
         let out = Shared::new(call.outputs[0].slice::<u32>());
         // SAFETY: each part has scratch of its own and rows of its own.
         call.cpu.pool.run(parts, &|part| unsafe {
-            let scratch = scratch.slice(part * len, len);
+            let scratch = scratch.slice(part * words, words);
             share(part).for_each(|r| order.positions(row(r), out.slice(r * len, len), scratch));
         });
     } else {
         let out = Shared::new(bytemuck::cast_slice_mut::<u8, B>(call.outputs[0].bytes()));
         // SAFETY: as above.
         call.cpu.pool.run(parts, &|part| unsafe {
-            let scratch = scratch.slice(part * len, len);
+            let scratch = scratch.slice(part * words, words);
             share(part).for_each(|r| order.values(row(r), out.slice(r * len, len), scratch));
         });
     }

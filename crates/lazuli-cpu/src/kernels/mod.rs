@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod combine;
 pub mod conv;
+pub mod convolution;
 pub mod copy;
 pub mod elementwise;
 pub mod floats;
@@ -10,6 +11,7 @@ pub mod gated_delta;
 pub mod math;
 pub mod matmul;
 pub mod quant;
+pub mod random;
 pub mod reduce;
 pub mod rows;
 pub mod scan;
@@ -34,6 +36,8 @@ pub struct Kernels {
     pub elementwise: elementwise::Table,
     /// Reductions.
     pub reduce: reduce::Table,
+    /// Random bits.
+    pub random: math::Entry<random::Random>,
     f32: Typed<f32>,
     bf16: Typed<bf16>,
     f16: Typed<f16>,
@@ -95,6 +99,7 @@ impl Kernels {
             f16: Typed::new(isa),
             elementwise: elementwise::Table::new(isa),
             reduce: reduce::Table::new(isa),
+            random: math::Entry::new(isa),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Running reductions and recurrences along the middle axis of a row-major `[before, len, after]`.
 //!
 //! Each line of `len` elements is walked in order by one thread, so that its bits depend on nothing
-//! else; lines lie side by side in lanes: neighbours where there is an `after`, which LLVM vectorises,
-//! else rows, which hide one another's latency. Not chosen: a tree over blocks of a line, which would
-//! use more threads for one long line and give it other bits than a short one.
+//! else; neighbouring lines are walked together, which LLVM vectorises. Not chosen: a tree over blocks
+//! of a line, which would use more threads for one long line and give it other bits than a short one;
+//! several rows at a time, which hides an addition's latency but costs four times that where rows lie a
+//! power of two apart.
 
 use std::mem::MaybeUninit;
 
@@ -14,8 +15,6 @@ use crate::Pool;
 
 /// Neighbouring lines that are walked together.
 const COLUMNS: usize = 256;
-/// Rows that are walked together.
-const ROWS: usize = 8;
 /// Threads share a scan from this many elements on.
 const SHARED: usize = 32 << 10;
 
@@ -65,28 +64,19 @@ impl Lines {
             step,
             write,
         };
-        let lines = self.before * self.after;
-        let width = if self.after == 1 { ROWS } else { COLUMNS };
-        let across = if self.after == 1 { lines } else { self.after };
-        let tiles = across.div_ceil(width);
-        let units = tiles * (lines / across);
-        let parts = match lines * self.len {
+        let tiles = self.after.div_ceil(COLUMNS);
+        let units = self.before * tiles;
+        let parts = match self.before * self.len * self.after {
             ..SHARED => 1,
             _ => pool.threads().min(units),
         };
         let part = |part: usize| {
             for unit in part * units / parts..(part + 1) * units / parts {
-                let lane = unit % tiles * width;
-                let count = width.min(across - lane);
-                if self.after > 1 {
-                    let origin = unit / tiles * self.len * self.after + lane;
-                    self.columns(&walk, start, origin, count);
-                } else if count == ROWS {
-                    self.rows::<ROWS, _, _, _, _, _, _>(&walk, start, lane * self.len);
-                } else {
-                    for row in lane..lane + count {
-                        self.rows::<1, _, _, _, _, _, _>(&walk, start, row * self.len);
-                    }
+                let (line, lane) = (unit / tiles, unit % tiles * COLUMNS);
+                let origin = line * self.len * self.after + lane;
+                match self.after {
+                    1 => self.row(&walk, start, origin),
+                    after => self.columns(&walk, start, origin, COLUMNS.min(after - lane)),
                 }
             }
         };
@@ -140,36 +130,28 @@ impl Lines {
         }
     }
 
-    /// `N` rows, the first of which starts at `origin`.
+    /// One line whose elements are neighbours, from `origin` on.
     #[inline(always)]
-    fn rows<const N: usize, X, A: Copy, R, F, S, W>(
-        &self,
-        walk: &Walk<R, F, S, W>,
-        start: A,
-        origin: usize,
-    ) where
+    fn row<X, A: Copy, R, F, S, W>(&self, walk: &Walk<R, F, S, W>, start: A, origin: usize)
+    where
         R: Fn(usize) -> X,
         F: Fn(X) -> A,
         S: Fn(A, X) -> A,
         W: Fn(usize, A),
     {
-        let at = |row: usize, k: usize| origin + row * self.len + self.place(k);
+        let at = |k: usize| origin + self.place(k);
         let skip = self.exclusive as usize;
         if self.exclusive {
-            (0..N).for_each(|row| (walk.write)(at(row, 0), start));
+            (walk.write)(at(0), start);
         }
         if self.len == skip {
             return;
         }
-        let mut acc: [A; N] = std::array::from_fn(|row| (walk.first)((walk.read)(at(row, 0))));
-        for (row, &acc) in acc.iter().enumerate() {
-            (walk.write)(at(row, skip), acc);
-        }
+        let mut acc = (walk.first)((walk.read)(at(0)));
+        (walk.write)(at(skip), acc);
         for k in 1..self.len - skip {
-            for (row, acc) in acc.iter_mut().enumerate() {
-                *acc = (walk.step)(*acc, (walk.read)(at(row, k)));
-                (walk.write)(at(row, k + skip), *acc);
-            }
+            acc = (walk.step)(acc, (walk.read)(at(k)));
+            (walk.write)(at(k + skip), acc);
         }
     }
 }

@@ -113,7 +113,7 @@ fn writes_to_an_array_that_was_given_up_take_no_memory() {
     }
     let taken = memory::allocations() - before;
     assert_eq!(taken, 0, "buffers for writes in place");
-    let sum = x.sum(&[0, 1], false).unwrap().item::<f32>().unwrap();
+    let sum = x.sum([0, 1], false).unwrap().item::<f32>().unwrap();
     assert_eq!(sum, 64.0 * (1.0 + 2.0 * 3.0 + 1.0));
 }
 
@@ -123,6 +123,7 @@ fn base_operations_have_kernels() {
         let x = Array::full([4, 33], 0.5, dtype).unwrap();
         let t = x.matrix_transpose().unwrap();
         let i = Array::from_slice(&[1i32, -1], [2]).unwrap();
+        let ids = Array::from_slice(&[1u32, 0, 0, 1, 1, 0, 1, 1], [4, 2]).unwrap();
         let least = ArgReduce {
             max: false,
             axis: 0,
@@ -145,10 +146,20 @@ fn base_operations_have_kernels() {
             t.set((.., 1..3), 0.5),
             t.softmax(-1),
             t.copy(),
+            t.matmul(&x),
+            x.gather_matmul(&ids, &x.reshape([2, 2, 33]).unwrap()),
+            t.segmented_mm(&x, &ids),
         ];
         for y in all {
             y.unwrap().eval().unwrap();
         }
+    }
+    for dtype in [Dtype::F64, Dtype::C64] {
+        let x = Array::full([4, 33], 0.5, dtype).unwrap();
+        x.matmul(&x.matrix_transpose().unwrap())
+            .unwrap()
+            .eval()
+            .unwrap();
     }
     assert_eq!(plan::decomposed(), before, "an operation lost its kernel");
 }

@@ -52,7 +52,7 @@ fn agree(results: &[&Array], operands: &[&Array], ulps: f64, what: &str) {
 fn parts(x: &Cached) -> Vec<&Array> {
     match x {
         Cached::Float(x) => vec![x],
-        Cached::Quantized(x) => vec![&x.packed, &x.scales, &x.biases],
+        Cached::Quantized(x) => x.parts(),
     }
 }
 

@@ -79,7 +79,8 @@ proptest! {
                 let step = if dtype.is_float() { step(dtype) } else { 0.0 };
                 assert!((g - w).abs() <= ulps * step * s, "sum {what}: {g} for {w}");
             }
-            if dtype.is_float() || dtype == Dtype::Bool {
+            // Parts of longer products leave the range of `f32`.
+            if (dtype.is_float() && count < 64) || dtype == Dtype::Bool {
                 let want = fold(&host, &axes, 1.0, |a, b| a * b);
                 assert_near(&x.prod(&axes, true).unwrap(), &want, ulps, &what);
             }

@@ -163,6 +163,23 @@ fn infinities_and_nan_come_through() {
 }
 
 #[test]
+fn complex_exponentials_are_normalised() {
+    on_each(|_| {
+        let x = Array::from_slice(&[[1.0f32, 1.0], [0.0, 2.0]], [2]).unwrap();
+        let log = x.logsumexp(.., false).unwrap().item::<[f32; 2]>().unwrap();
+        // numpy.log(numpy.exp([1+1j, 2j]).sum())
+        let want = [1.213_57_f32, 1.252_71];
+        assert!((0..2).all(|i| (log[i] - want[i]).abs() < 1e-5), "{log:?}");
+        let sum = x.softmax(0).unwrap().sum(.., false).unwrap();
+        let sum = sum.item::<[f32; 2]>().unwrap();
+        assert!(
+            (sum[0] - 1.0).abs() < 1e-6 && sum[1].abs() < 1e-6,
+            "{sum:?}"
+        );
+    });
+}
+
+#[test]
 fn small_types_are_traced_in_wider_ones_and_truth_values_differ() {
     on_each(|_| {
         let x = Array::full([3, 3], 100.0, Dtype::I8).unwrap();

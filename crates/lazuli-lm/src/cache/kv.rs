@@ -115,8 +115,8 @@ impl KvCache {
         let (slots, heads, dim) = match &self.keys {
             Cached::Float(k) => (k.dim(0), k.dim(1), k.dim(3)),
             Cached::Quantized(q) => {
-                let dim = q.scales.dim(3) * q.affine.group as usize;
-                (q.scales.dim(0), q.scales.dim(1), dim)
+                let shape = q.shape();
+                (q.scales.dim(0), q.scales.dim(1), shape[3])
             }
         };
         let shape = [slots, heads, dim];
@@ -157,13 +157,8 @@ fn append(cache: &Cached, new: &Array, rows: &Rows, ring: Option<Ring>) -> Resul
     Ok(match cache {
         Cached::Float(a) => Cached::Float(a.cache_append(&new.astype(a.dtype())?, rows, ring)?),
         Cached::Quantized(q) => {
-            let new = new.quantize(q.affine)?;
-            Cached::Quantized(QuantizedArray {
-                affine: q.affine,
-                packed: q.packed.cache_append(&new.packed, rows, ring)?,
-                scales: q.scales.cache_append(&new.scales, rows, ring)?,
-                biases: q.biases.cache_append(&new.biases, rows, ring)?,
-            })
+            let new = new.quantize(q.quantization)?;
+            Cached::Quantized(q.zip(&new, |cache, new| cache.cache_append(new, rows, ring))?)
         }
     })
 }
@@ -172,30 +167,25 @@ fn append(cache: &Cached, new: &Array, rows: &Rows, ring: Option<Ring>) -> Resul
 pub(super) fn parts(cached: &Cached) -> Vec<&Array> {
     match cached {
         Cached::Float(a) => vec![a],
-        Cached::Quantized(q) => vec![&q.packed, &q.scales, &q.biases],
+        Cached::Quantized(q) => q.parts(),
     }
 }
 
 fn map(cached: &Cached, f: impl Fn(&Array) -> Result<Array>) -> Result<Cached> {
     Ok(match cached {
         Cached::Float(a) => Cached::Float(f(a)?),
-        Cached::Quantized(q) => Cached::Quantized(QuantizedArray {
-            affine: q.affine,
-            packed: f(&q.packed)?,
-            scales: f(&q.scales)?,
-            biases: f(&q.biases)?,
-        }),
+        Cached::Quantized(q) => Cached::Quantized(q.map(f)?),
     })
 }
 
 /// `cache` with `row`, extended to the capacity, in place of the row of `slot`; none if they differ in
 /// form.
 fn with_row(cache: &Cached, row: &Cached, slot: usize) -> Result<Option<Cached>> {
-    let affine = |c: &Cached| match c {
+    let format = |c: &Cached| match c {
         Cached::Float(_) => None,
-        Cached::Quantized(q) => Some(q.affine),
+        Cached::Quantized(q) => Some(q.quantization),
     };
-    if affine(cache) != affine(row) {
+    if format(cache) != format(row) {
         return Ok(None);
     }
     let mut new = Vec::with_capacity(3);
@@ -206,17 +196,8 @@ fn with_row(cache: &Cached, row: &Cached, slot: usize) -> Result<Option<Cached>>
             None => return Ok(None),
         }
     }
-    let mut new = new.into_iter();
-    Ok(match (affine(cache), new.next(), new.next(), new.next()) {
-        (None, Some(floats), ..) => Some(Cached::Float(floats)),
-        (Some(affine), Some(packed), Some(scales), Some(biases)) => {
-            Some(Cached::Quantized(QuantizedArray {
-                affine,
-                packed,
-                scales,
-                biases,
-            }))
-        }
-        _ => None,
+    Ok(match format(cache) {
+        None => new.pop().map(Cached::Float),
+        Some(format) => Some(Cached::Quantized(QuantizedArray::from_parts(format, new)?)),
     })
 }

@@ -5,26 +5,12 @@
 //! `quantization_config`, which other tools use for formats of theirs: those are refused by name.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+pub use lazuli_core::ops::quantized::Mode as QuantizationMode;
 use serde_json::Value;
 
 use super::error::{Error, Result, shorten};
 use super::fields::Fields;
-
-/// How the numbers of a group are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum QuantizationMode {
-    /// Unsigned integers with a scale and a bias per group.
-    Affine,
-    /// OCP microscaling, 4-bit floats, a power of two per 32.
-    Mxfp4,
-    /// OCP microscaling, 8-bit floats, a power of two per 32.
-    Mxfp8,
-    /// 4-bit floats, an 8-bit float scale per 16.
-    Nvfp4,
-}
 
 /// Storage of one module's weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,39 +30,6 @@ pub struct Quantization {
     pub default: QuantizedWeights,
     /// By full module path (`model.layers.3.mlp.gate`); none for a module that stays plain.
     pub overrides: BTreeMap<String, Option<QuantizedWeights>>,
-}
-
-const AFFINE_GROUPS: [usize; 3] = [32, 64, 128];
-const AFFINE_BITS: [usize; 6] = [2, 3, 4, 5, 6, 8];
-
-impl QuantizationMode {
-    const ALL: [QuantizationMode; 4] = [Self::Affine, Self::Mxfp4, Self::Mxfp8, Self::Nvfp4];
-
-    /// The name in the config.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Affine => "affine",
-            Self::Mxfp4 => "mxfp4",
-            Self::Mxfp8 => "mxfp8",
-            Self::Nvfp4 => "nvfp4",
-        }
-    }
-
-    /// Group size and bits when the config gives none.
-    fn usual(self) -> (usize, usize) {
-        match self {
-            Self::Affine => (64, 4),
-            Self::Mxfp4 => (32, 4),
-            Self::Mxfp8 => (32, 8),
-            Self::Nvfp4 => (16, 4),
-        }
-    }
-}
-
-impl fmt::Display for QuantizationMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 impl Quantization {
@@ -131,22 +84,18 @@ impl QuantizedWeights {
     fn read(fields: &Fields<'_>) -> Result<Self> {
         let mode = match fields.text("mode")? {
             None => QuantizationMode::Affine,
-            Some(name) => QuantizationMode::ALL
-                .into_iter()
-                .find(|mode| mode.name() == name)
-                .ok_or_else(|| {
-                    let names = QuantizationMode::ALL.map(QuantizationMode::name).join(", ");
-                    fields.refuse("mode", format_args!("one of {names}"))
-                })?,
+            Some(name) => QuantizationMode::from_name(name).ok_or_else(|| {
+                let names = QuantizationMode::ALL.map(QuantizationMode::name).join(", ");
+                fields.refuse("mode", format_args!("one of {names}"))
+            })?,
         };
-        let (usual_group, usual_bits) = mode.usual();
+        let (usual_bits, usual_group) = mode.usual();
         let group_size = fields.size("group_size", 1..=1024)?.unwrap_or(usual_group);
         let bits = fields.size("bits", 1..=32)?.unwrap_or(usual_bits);
-        let (groups, widths): (&[usize], &[usize]) = match mode {
-            QuantizationMode::Affine => (&AFFINE_GROUPS, &AFFINE_BITS),
-            _ => (&[usual_group], &[usual_bits]),
-        };
-        for (key, value, allowed) in [("group_size", group_size, groups), ("bits", bits, widths)] {
+        for (key, value, allowed) in [
+            ("group_size", group_size, mode.groups()),
+            ("bits", bits, mode.bits()),
+        ] {
             if !allowed.contains(&value) {
                 return Err(Error::Value {
                     key: shorten(&fields.path(key)),

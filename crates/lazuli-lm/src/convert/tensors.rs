@@ -32,11 +32,12 @@ pub(super) fn write(item: &Item, checkpoint: &Checkpoint, writer: &mut Writer) -
         }
         Step::Pack { affine, dtype } => {
             let q = input.astype(*dtype)?.quantize(*affine)?;
-            vec![
+            let biases = q.biases.map(|b| (sibling(&item.name, "biases"), b));
+            let two = [
                 (item.name.clone(), q.packed),
                 (sibling(&item.name, "scales"), q.scales),
-                (sibling(&item.name, "biases"), q.biases),
-            ]
+            ];
+            two.into_iter().chain(biases).collect()
         }
         Step::Unpack {
             affine,
@@ -48,12 +49,8 @@ pub(super) fn write(item: &Item, checkpoint: &Checkpoint, writer: &mut Writer) -
             let floats = |stored| -> Result<Array> {
                 Ok(array(read(stored, checkpoint)?, stored)?.astype(*dtype)?)
             };
-            let q = QuantizedArray {
-                affine: *affine,
-                packed: input,
-                scales: floats(scales)?,
-                biases: floats(biases)?,
-            };
+            let parts = [input, floats(scales)?, floats(biases)?];
+            let q = QuantizedArray::from_parts(*affine, parts)?;
             vec![(item.name.clone(), q.dequantize(*dtype)?)]
         }
     };

@@ -108,7 +108,10 @@ fn describe(name: &str, parameter: Parameter<'_>) -> TensorInfo {
         }
         Parameter::Matrix(m @ Matrix::Quantized(q)) => (
             m.shape(),
-            format!("{} bits in groups of {}", q.affine.bits, q.affine.group),
+            format!(
+                "{} bits in groups of {}",
+                q.quantization.bits, q.quantization.group
+            ),
         ),
     };
     TensorInfo {

@@ -196,10 +196,11 @@ impl<'a> Weights<'a> {
         let biases = part("biases", &groups, Elements::Float)?;
         let biases = biases.astype(scales.dtype())?;
         Ok(Matrix::Quantized(QuantizedArray {
-            affine,
+            quantization: affine.into(),
             packed,
             scales,
-            biases,
+            biases: Some(biases),
+            global_scale: None,
         }))
     }
 
@@ -258,14 +259,14 @@ impl<'a> Weights<'a> {
             Array::stack(&parts.collect::<Vec<_>>(), 0)
         };
         let whole = all.iter().find_map(|m| match m {
-            Matrix::Quantized(q) => Some(q.affine),
+            Matrix::Quantized(q) => Some(q.quantization),
             Matrix::Float(_) => None,
         });
         Ok(match whole {
             None => Matrix::Float(part(0)?),
-            Some(affine) => {
+            Some(format) => {
                 for (i, matrix) in all.iter().enumerate() {
-                    if !matches!(matrix, Matrix::Quantized(q) if q.affine == affine) {
+                    if !matches!(matrix, Matrix::Quantized(q) if q.quantization == format) {
                         let name = self
                             .names
                             .actual(&format!("{path}.experts.{i}.{leaf}.weight"));
@@ -274,7 +275,7 @@ impl<'a> Weights<'a> {
                         self.note(&name, What::Dtype { expected, found });
                     }
                 }
-                if all.iter().any(|m| m.parts().len() != 3) {
+                if all.iter().any(|m| m.parts().len() != format.parts()) {
                     return Ok(Matrix::Float(Array::full(
                         [&[experts], shape].concat(),
                         0.0,
@@ -282,10 +283,11 @@ impl<'a> Weights<'a> {
                     )?));
                 }
                 Matrix::Quantized(QuantizedArray {
-                    affine,
+                    quantization: format,
                     packed: part(0)?,
                     scales: part(1)?,
-                    biases: part(2)?,
+                    biases: format.mode.has_biases().then(|| part(2)).transpose()?,
+                    global_scale: None,
                 })
             }
         })

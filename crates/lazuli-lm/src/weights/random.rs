@@ -104,12 +104,14 @@ impl Random {
         // Codes are uniform over 0..=top: their variance is ((top + 1)² - 1) / 12.
         let top = ((1u32 << affine.bits) - 1) as f32;
         let scale = SPREAD / (((top + 1.0) * (top + 1.0) - 1.0) / 12.0).sqrt();
-        Ok(Matrix::Quantized(QuantizedArray {
-            affine,
-            packed: array(bytes, Dtype::U32, &words)?,
-            scales: self.constant(&groups, scale, self.dtype)?,
-            biases: self.constant(&groups, -scale * top / 2.0, self.dtype)?,
-        }))
+        let parts = [
+            array(bytes, Dtype::U32, &words)?,
+            self.constant(&groups, scale, self.dtype)?,
+            self.constant(&groups, -scale * top / 2.0, self.dtype)?,
+        ];
+        Ok(Matrix::Quantized(QuantizedArray::from_parts(
+            affine, parts,
+        )?))
     }
 }
 
@@ -233,7 +235,7 @@ mod tests {
                 panic!("not packed");
             };
             let scale = q.scales.to_vec::<f32>().unwrap()[0];
-            let bias = q.biases.to_vec::<f32>().unwrap()[0];
+            let bias = q.biases.as_ref().unwrap().to_vec::<f32>().unwrap()[0];
             let packed = q.packed.to_bytes().unwrap();
             let code = |i: usize| {
                 let bit = i * bits;

@@ -1,4 +1,4 @@
-//! Matrix products with weights: dense and affine-quantized, for one row as for a thousand.
+//! Matrix products with weights: dense and quantized, for one row as for a thousand.
 //!
 //! The rule that shapes everything here is row independence (design, section 5): an output element
 //! has the same bits whatever the other rows of the call are, how many there are, and how many
@@ -7,9 +7,9 @@
 //! why lanes run over K and not over N, which is how a general GEMM would do it.
 //!
 //! Two arithmetics, chosen by dtypes alone:
-//! - `bf16` activations with `bf16` or affine weights, where the path has bf16 dot products
-//!   (AVX-512): weights become bf16 values (affine: `code * scale + bias` in f32, rounded once), and
-//!   pairs of products are summed in f32.
+//! - `bf16` activations with `bf16` or quantized weights, where the path has bf16 dot products
+//!   (AVX-512): weights become bf16 values (affine: `code * scale + bias` in f32, rounded once; blocks
+//!   of floats exactly), and pairs of products are summed in f32.
 //! - everything else: operands become f32 exactly (affine: `code * scale + bias` in f32), and
 //!   products are summed in f32.
 //!
@@ -21,22 +21,26 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod blocks;
 mod driver;
 mod portable;
 mod scratch;
 #[cfg(target_arch = "x86_64")]
 mod streams;
 mod table;
+mod turned;
+pub mod wide;
 
 #[cfg(test)]
 mod tests;
 
 pub use table::Table;
+pub use turned::quantized_rows;
 
 use lazuli_core::dtype::Dtype;
 
-pub use super::quant::Affine;
 use super::quant::floats;
+pub use super::quant::{Affine, Block};
 use crate::pool::Pool;
 
 /// Weights of `[n, k]`, row-major; `[experts, n, k]` for [`gather_linear`]. Little-endian bytes of
@@ -48,6 +52,7 @@ pub enum Weight<'a> {
     F16(&'a [u8]),
     BF16(&'a [u8]),
     Affine(Affine<'a>),
+    Block(Block<'a>),
 }
 
 /// Activations: rows of `k` floats, `stride` elements apart.
@@ -72,7 +77,7 @@ pub struct Linear<'a> {
     pub m: usize,
     /// Rows of `weight`.
     pub n: usize,
-    /// Length of both; for affine weights a multiple of the group.
+    /// Length of both; for quantized weights a multiple of the group.
     pub k: usize,
     /// `[m, n]`, contiguous, of any alignment.
     pub out: &'a mut [u8],
@@ -97,7 +102,7 @@ pub struct GatherLinear<'a> {
     pub experts: usize,
     /// Rows of each expert.
     pub n: usize,
-    /// Length of a row; for affine weights a multiple of the group.
+    /// Length of a row; for quantized weights a multiple of the group.
     pub k: usize,
     /// `[tokens, slots, n]`, contiguous, of any alignment.
     pub out: &'a mut [u8],
@@ -205,6 +210,7 @@ impl<'a> Matrix<'a> {
     fn new(weight: Weight<'a>, rows: usize, k: usize) -> Matrix<'a> {
         match weight {
             Weight::Affine(affine) => affine.check(rows, k),
+            Weight::Block(block) => block.check(rows, k),
             Weight::F32(bytes) => assert!(bytes.len() >= rows * k * 4, "f32 weight is too short"),
             Weight::F16(bytes) | Weight::BF16(bytes) => {
                 assert!(bytes.len() >= rows * k * 2, "16-bit weight is too short");

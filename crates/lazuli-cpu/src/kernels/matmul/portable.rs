@@ -33,12 +33,13 @@ fn expand(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
             Weight::F16(bytes) => floats::read(Dtype::F16, &bytes[row * k * 2..], dst),
             Weight::BF16(bytes) => floats::read(Dtype::BF16, &bytes[row * k * 2..], dst),
             Weight::Affine(affine) => with_bits!(affine.bits, affine_row::<_>(&affine, row, dst)),
+            Weight::Block(block) => block.read(row * k, dst),
         }
     }
 }
 
 /// Decodes one row of affine weights to f32.
-fn affine_row<const B: usize>(affine: &Affine<'_>, row: usize, dst: &mut [f32]) {
+pub(super) fn affine_row<const B: usize>(affine: &Affine<'_>, row: usize, dst: &mut [f32]) {
     let group = usize::from(affine.group);
     let size = affine.scale_dtype.size();
     let groups = affine.row_groups(dst.len());

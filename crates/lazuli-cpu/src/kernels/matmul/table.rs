@@ -126,7 +126,9 @@ impl Table {
     /// The arithmetic for these dtypes; nothing else may choose it.
     pub(super) fn arithmetic(&self, x: Dtype, weight: &Weight<'_>) -> &Arithmetic {
         match (&self.bf16, x, weight) {
-            (Some(bf16), Dtype::BF16, Weight::BF16(_) | Weight::Affine(_)) => bf16,
+            (Some(bf16), Dtype::BF16, Weight::BF16(_) | Weight::Affine(_) | Weight::Block(_)) => {
+                bf16
+            }
             _ => &self.f32,
         }
     }

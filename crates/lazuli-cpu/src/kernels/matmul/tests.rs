@@ -9,7 +9,8 @@ use lazuli_core::dtype::Dtype;
 
 use super::*;
 use crate::isa::Isa;
-use crate::kernels::quant::{Quantized, quantize};
+use crate::kernels::quant::blocks::{Blocks, quantize_blocks};
+use crate::kernels::quant::{Element, Quantized, ScaleKind, quantize};
 
 /// The tables of all paths of this machine.
 fn tables() -> impl Iterator<Item = &'static Table> {
@@ -74,12 +75,21 @@ enum Kind {
         group: usize,
         scales: Dtype,
     },
+    Block(Element, ScaleKind),
 }
+
+/// The formats of floats that share a scale.
+const BLOCKS: [Kind; 3] = [
+    Kind::Block(Element::E2m1, ScaleKind::E8m0),
+    Kind::Block(Element::E4m3, ScaleKind::E8m0),
+    Kind::Block(Element::E2m1, ScaleKind::E4m3),
+];
 
 const FLOATS: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
 
 fn kinds() -> Vec<Kind> {
     let mut kinds = FLOATS.map(Kind::Dense).to_vec();
+    kinds.extend(BLOCKS);
     for bits in crate::kernels::quant::BITS {
         for group in crate::kernels::quant::GROUPS {
             kinds.extend(FLOATS.map(|scales| Kind::Affine {
@@ -135,6 +145,25 @@ impl Weights {
                     biases,
                 }
             }
+            Kind::Block(element, scale) => {
+                let (bits, group) = layout(element, scale);
+                let mut codes = Unaligned(vec![0; 1 + rows * k * bits / 8]);
+                let mut scales = Unaligned(vec![0; 1 + rows * k / group]);
+                let out = Blocks {
+                    packed: &mut codes.0[1..],
+                    scales: &mut scales.0[1..],
+                    element,
+                    scale,
+                };
+                let bytes = bytes_of(Dtype::F32, &values);
+                quantize_blocks(&Pool::new(1), &bytes, Dtype::F32, out);
+                Weights {
+                    kind,
+                    codes,
+                    scales,
+                    biases: empty(),
+                }
+            }
         }
     }
 
@@ -154,6 +183,12 @@ impl Weights {
                 scale_dtype: scales,
                 bits: bits as u8,
                 group: group as u16,
+            }),
+            Kind::Block(element, scale) => Weight::Block(Block {
+                packed: &self.codes,
+                scales: &self.scales,
+                element,
+                scale,
             }),
         }
     }
@@ -180,7 +215,49 @@ impl Weights {
                     .map(|i| f64::from(code(i)) * f64::from(s[i / group]) + f64::from(b[i / group]))
                     .collect()
             }
+            Kind::Block(element, scale) => {
+                let (bits, group) = layout(element, scale);
+                let code = |i: usize| self.codes[i * bits / 8] >> (i * bits % 8);
+                let value = |i: usize| match element {
+                    Element::E2m1 => small_float(code(i) & 15, 2, 1, 1),
+                    Element::E4m3 => small_float(code(i), 4, 3, 7),
+                };
+                let factor = |i: usize| match scale {
+                    ScaleKind::E8m0 => 2f64.powi(i32::from(self.scales[i]) - 127),
+                    ScaleKind::E4m3 => small_float(self.scales[i], 4, 3, 7),
+                };
+                (0..rows * k)
+                    .map(|i| value(i) * factor(i / group))
+                    .collect()
+            }
         }
+    }
+}
+
+/// Bits of an element and elements of a group.
+fn layout(element: Element, scale: ScaleKind) -> (usize, usize) {
+    let bits = match element {
+        Element::E2m1 => 4,
+        Element::E4m3 => 8,
+    };
+    let group = match scale {
+        ScaleKind::E8m0 => 32,
+        ScaleKind::E4m3 => 16,
+    };
+    (bits, group)
+}
+
+/// The value of a float of a sign, exponent bits and mantissa bits.
+fn small_float(code: u8, exponent: u32, mantissa: u32, bias: i32) -> f64 {
+    let m = f64::from(code & ((1 << mantissa) - 1)) / f64::from(1 << mantissa);
+    let e = i32::from(code >> mantissa & ((1 << exponent) - 1));
+    let magnitude = match e {
+        0 => m * 2f64.powi(1 - bias),
+        _ => (1.0 + m) * 2f64.powi(e - bias),
+    };
+    match code >> (mantissa + exponent) & 1 {
+        0 => magnitude,
+        _ => -magnitude,
     }
 }
 

@@ -1,10 +1,11 @@
-//! Affine quantization: groups of a row share a scale and a bias, codes have 2 to 8 bits.
+//! Quantized numbers: groups of a row share a scale and, in affine formats, a bias.
 //!
-//! The formats are those of `mlx.core.quantize`, bit for bit with its CPU path, so that existing
-//! checkpoints load unchanged. Matmuls on packed weights are in [`super::matmul`]; here are the
+//! The formats are those of `mlx.core.quantize`, the affine ones bit for bit with its CPU path, so that
+//! existing checkpoints load unchanged; the others are in [`blocks`]. Matmuls on packed weights are in [`super::matmul`]; here are the
 //! conversions, which work on bytes because weights come from mapped files without alignment.
 
 pub(crate) mod bits;
+pub mod blocks;
 mod decode;
 mod encode;
 pub(crate) mod floats;
@@ -12,6 +13,7 @@ pub(crate) mod floats;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::{Block, Element, ScaleKind};
 pub use decode::{dequantize, dequantize_rows};
 pub use encode::{Quantized, quantize};
 

@@ -1,14 +1,17 @@
 //! Sorting and selection of rows, and places in a sorted row.
 //!
-//! Elements become unsigned keys ([`key`]). Where keys tell elements apart, keys alone are sorted and
+//! Elements become unsigned keys ([`mod@key`]). Where keys tell elements apart, keys alone are sorted and
 //! turned back; else, and for positions, a key is sorted with its position below it, which makes any
-//! sort stable. Compiled by width, not by dtype.
+//! sort stable. What is done depends on the order of the keys and of the positions alone, so that both
+//! ways give one order, of partitions too. Compiled by width, not by dtype.
 
 pub mod key;
 pub mod radix;
 
+use std::ops::Range;
+
 use key::{Bits, Code, element, is_plain, key};
-use radix::{Key, Word, sort};
+use radix::{Key, Word, select, sort};
 
 /// What is done to each row.
 #[derive(Clone, Copy)]
@@ -20,20 +23,36 @@ pub struct Order {
 }
 
 impl Order {
-    /// The elements of `row` in order. `scratch` has a word for each.
-    pub fn values<B: Bits>(&self, row: &[B], out: &mut [B], scratch: &mut [u128]) {
-        let code = self.code;
-        // A partition has many orders: that of its positions is the one.
-        if self.kth.is_some() || !row.iter().all(|&x| is_plain(code, x)) {
-            return self.by_position(row, scratch, |k, at| out[k] = row[at]);
-        }
-        match B::WIDTH {
-            64 => values::<B, Key<u64>>(code, row, out, bytemuck::cast_slice_mut(scratch)),
-            _ => values::<B, Key<u32>>(code, row, out, bytemuck::cast_slice_mut(scratch)),
+    /// Words of scratch for a row of `len` elements of `size` bytes.
+    pub fn scratch(&self, size: usize, len: usize) -> usize {
+        // Selection by digits moves words out of place; sorting of the widest is in place.
+        if size == 8 && self.kth.is_some() {
+            2 * len
+        } else {
+            len
         }
     }
 
-    /// The positions in `row` of its elements in order. `scratch` has a word for each.
+    fn arrange<W: Word>(&self, words: &mut [W], spare: &mut [W], keys: Range<u32>) {
+        match self.kth {
+            Some(kth) => select(words, spare, keys, kth),
+            None => sort(words, spare, keys),
+        }
+    }
+
+    /// The elements of `row` in order, with [`Order::scratch`].
+    pub fn values<B: Bits>(&self, row: &[B], out: &mut [B], scratch: &mut [u128]) {
+        let code = self.code;
+        if !row.iter().all(|&x| is_plain(code, x)) {
+            return self.by_position(row, scratch, |k, at| out[k] = row[at]);
+        }
+        match B::WIDTH {
+            64 => self.bare::<B, Key<u64>>(row, out, bytemuck::cast_slice_mut(scratch)),
+            _ => self.bare::<B, Key<u32>>(row, out, bytemuck::cast_slice_mut(scratch)),
+        }
+    }
+
+    /// The positions in `row` of its elements in order, with [`Order::scratch`].
     pub fn positions<B: Bits>(&self, row: &[B], out: &mut [u32], scratch: &mut [u128]) {
         self.by_position(row, scratch, |k, at| out[k] = at as u32);
     }
@@ -46,6 +65,15 @@ impl Order {
         }
     }
 
+    fn bare<B: Bits, W: Word>(&self, row: &[B], out: &mut [B], scratch: &mut [W]) {
+        let (words, spare) = scratch.split_at_mut(row.len());
+        fill(self.code, row, words);
+        self.arrange(words, spare, 0..B::WIDTH);
+        for (out, word) in out.iter_mut().zip(words) {
+            *out = element(self.code, word.key());
+        }
+    }
+
     fn packed<B: Bits, W: Word>(
         &self,
         row: &[B],
@@ -54,24 +82,10 @@ impl Order {
     ) {
         let (words, spare) = scratch.split_at_mut(row.len());
         fill(self.code, row, words);
-        match self.kth {
-            Some(kth) => {
-                words.select_nth_unstable(kth);
-            }
-            None => sort(words, spare, 32..32 + B::WIDTH),
-        }
+        self.arrange(words, spare, 32..32 + B::WIDTH);
         for (k, word) in words.iter().enumerate() {
             f(k, word.position());
         }
-    }
-}
-
-fn values<B: Bits, W: Word>(code: Code, row: &[B], out: &mut [B], scratch: &mut [W]) {
-    let (words, spare) = scratch.split_at_mut(row.len());
-    fill(code, row, words);
-    sort(words, spare, 0..B::WIDTH);
-    for (out, word) in out.iter_mut().zip(words) {
-        *out = element(code, word.key());
     }
 }
 

@@ -1,4 +1,5 @@
-//! Sorting of unsigned words: by digits where that is fewer steps, else by comparison.
+//! Sorting of unsigned words and selection among them: by digits where that is fewer steps, else by
+//! comparison. Both move words of equal digits in order, so that what they do depends on keys alone.
 
 use std::ops::Range;
 
@@ -113,5 +114,46 @@ pub fn sort<W: Word>(words: &mut [W], spare: &mut [W], keys: Range<u32>) {
     }
     if swapped {
         to.copy_from_slice(from);
+    }
+}
+
+/// Ranges that are sorted rather than split further.
+const SMALL: usize = 32;
+
+/// Brings the word of rank `kth` by the bits `keys` to its place, lesser words before it and greater
+/// ones after it. Arguments as those of [`sort`].
+pub fn select<W: Word>(words: &mut [W], spare: &mut [W], keys: Range<u32>, kth: usize) {
+    let (mut first, mut last) = (0, words.len());
+    for shift in keys.step_by(DIGIT as usize).rev() {
+        let range = &mut words[first..last];
+        if range.len() <= SMALL {
+            break;
+        }
+        let mut counts = [0usize; BUCKETS];
+        for &word in range.iter() {
+            counts[word.digit(shift)] += 1;
+        }
+        // The digit of the word sought, and how many words have a lesser one.
+        let (mut digit, mut less) = (0, 0);
+        while first + less + counts[digit] <= kth {
+            less += counts[digit];
+            digit += 1;
+        }
+        let equal = counts[digit];
+        if equal == range.len() {
+            continue;
+        }
+        let mut places = [0, less, less + equal];
+        for &word in range.iter() {
+            let d = word.digit(shift);
+            let place = &mut places[(d >= digit) as usize + (d > digit) as usize];
+            spare[*place] = word;
+            *place += 1;
+        }
+        range.copy_from_slice(&spare[..range.len()]);
+        (first, last) = (first + less, first + less + equal);
+    }
+    if last - first <= SMALL {
+        words[first..last].sort_unstable();
     }
 }

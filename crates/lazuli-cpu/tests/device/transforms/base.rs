@@ -67,3 +67,24 @@ pub(super) fn functions() -> Vec<Case> {
         ("astype", of(|x| x[0].astype(Dtype::F64)?.exp()), vec![m()]),
     ]
 }
+
+/// Those with kernels in `f32` only.
+pub(super) fn single_precision_functions() -> Vec<Case> {
+    vec![
+        (
+            "matmul",
+            of(|x| x[0].matmul(&x[1])?.tanh()),
+            vec![vec![3, 4], vec![4, 2]],
+        ),
+        (
+            "rms_norm",
+            of(|x| x[0].rms_norm(&x[1], 1e-5)),
+            vec![vec![3, 4], vec![4]],
+        ),
+        (
+            "swiglu",
+            of(|x| x[0].swiglu(&x[1])),
+            vec![vec![3, 4], vec![3, 4]],
+        ),
+    ]
+}

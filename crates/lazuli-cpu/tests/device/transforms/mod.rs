@@ -7,9 +7,13 @@ use lazuli_core::{Array, Dtype};
 use super::common::*;
 
 mod base;
+mod conv;
 mod elementwise;
 mod fast;
+mod fft;
 mod index;
+mod linalg;
+mod linear;
 mod reduce;
 mod shape;
 
@@ -31,31 +35,23 @@ fn functions() -> Vec<Case> {
         elementwise::functions(),
         index::functions(),
         shape::functions(),
+        conv::functions(),
+        linear::functions(),
+        linalg::functions(),
     ];
     parts.into_iter().flatten().collect()
 }
 
-/// As above, of operations whose rules multiply matrices: there is no `f64` product on the CPU.
+/// Those of operations whose kernels in `f32` are others than in `f64`.
 fn single_precision_functions() -> Vec<Case> {
-    let mut cases: Vec<Case> = vec![
-        (
-            "matmul",
-            Box::new(|x| x[0].matmul(&x[1])?.tanh()),
-            vec![vec![3, 4], vec![4, 2]],
-        ),
-        (
-            "rms_norm",
-            Box::new(|x| x[0].rms_norm(&x[1], 1e-5)),
-            vec![vec![3, 4], vec![4]],
-        ),
-        (
-            "swiglu",
-            Box::new(|x| x[0].swiglu(&x[1])),
-            vec![vec![3, 4], vec![3, 4]],
-        ),
+    let parts = [
+        base::single_precision_functions(),
+        fast::single_precision_functions(),
+        conv::functions(),
+        linear::functions(),
+        fft::functions(),
     ];
-    cases.extend(fast::single_precision_functions());
-    cases
+    parts.into_iter().flatten().collect()
 }
 
 fn operands(rng: &mut Rng, shapes: &[Vec<usize>], dtype: Dtype) -> Vec<Array> {

@@ -16,6 +16,12 @@ fn with_zeros(x: &Array) -> Result<Array> {
     x.multiply(&keep)
 }
 
+/// Each element by its place, so that a derivative that mixes places up is wrong.
+fn weighted(x: &Array) -> Result<Array> {
+    let weights: Vec<f64> = (0..x.elements()).map(|k| 1.0 + k as f64).collect();
+    x.multiply(&Array::from_slice(&weights, x.shape())?)
+}
+
 pub(super) fn functions() -> Vec<Case> {
     let m = || vec![vec![3, 4]];
     let three = || vec![vec![2, 3, 4]];
@@ -46,6 +52,20 @@ pub(super) fn functions() -> Vec<Case> {
         ("softmax of two", of(|x| x[0].softmax([0, 2])), three()),
         ("trace", of(|x| x[0].trace(1, 2, 0, None)), three()),
         ("diff", of(|x| x[0].square()?.diff(2, 1)), m()),
+        ("median", of(|x| x[0].median([0, 2], false)), three()),
+        (
+            "median of three",
+            of(|x| x[0].square()?.median(0, true)),
+            m(),
+        ),
+        ("sort", of(|x| weighted(&x[0].sort(0)?)), m()),
+        ("sort of all", of(|x| weighted(&x[0].sort(..)?)), m()),
+        (
+            "partition",
+            of(|x| weighted(&x[0].partition(1, 1)?)),
+            three(),
+        ),
+        ("topk", of(|x| weighted(&x[0].topk(2, -1)?)), m()),
         ("cumsum", of(|x| x[0].cumsum(1, false, true)), m()),
         ("cumsum of all", of(|x| x[0].cumsum(.., true, false)), m()),
         ("cumprod", of(|x| x[0].cumprod(1, false, true)), m()),

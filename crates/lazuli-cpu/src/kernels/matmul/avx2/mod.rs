@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 use lazuli_core::dtype::Dtype;
 
 use super::table::{Arithmetic, Decoder, Dot, Fused, MAX_COLUMNS, ROWS};
-use super::{Matrix, Weight};
+use super::{Matrix, Weight, blocks};
 use decode::{Affine, Bf16, Decode, Dense, F16, F32, Scale};
 
 const LANES: usize = 8;
@@ -31,7 +31,20 @@ fn decoder_of(weight: &Weight<'_>) -> Decoder {
             Dtype::F16 => affine_decoder::<F16>(affine.bits),
             _ => affine_decoder::<Bf16>(affine.bits),
         },
+        Weight::Block(_) => Decoder {
+            block: LANES,
+            expand: expand_blocks,
+            fused: &[],
+            reorder: None,
+        },
     }
+}
+
+/// # Safety
+/// See [`super::table::Expand`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn expand_blocks(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
+    blocks::expand_f32(matrix, rows, dst);
 }
 
 fn affine_decoder<S: Scale>(bits: u8) -> Decoder {

@@ -5,10 +5,10 @@ use std::arch::x86_64::*;
 
 use lazuli_core::dtype::Dtype;
 
-use super::super::table::{Arithmetic, Decoder, Dot};
-use super::super::{Affine, Matrix, Weight};
+use super::super::table::{Arithmetic, Decoder, Dot, ROWS};
+use super::super::{Affine, Matrix, Weight, blocks};
 use super::affine::{Convert, Lookup};
-use super::kernels::{decoder, dot};
+use super::kernels::{block_decoder, decoder, dot};
 use super::nibbles::Nibbles;
 use super::{Decode, Element, scales};
 
@@ -28,14 +28,22 @@ pub(in super::super) const ARITHMETIC: Arithmetic = Arithmetic {
 };
 
 fn decoder_of(weight: &Weight<'_>) -> Decoder {
-    let Weight::Affine(affine) = weight else {
-        return decoder::<Dense>();
-    };
-    match affine.scale_dtype {
-        Dtype::F32 => affine_decoder::<scales::F32>(affine),
-        Dtype::F16 => affine_decoder::<scales::F16>(affine),
-        _ => affine_decoder::<scales::Bf16>(affine),
+    match weight {
+        Weight::Affine(affine) => match affine.scale_dtype {
+            Dtype::F32 => affine_decoder::<scales::F32>(affine),
+            Dtype::F16 => affine_decoder::<scales::F16>(affine),
+            _ => affine_decoder::<scales::Bf16>(affine),
+        },
+        Weight::Block(_) => block_decoder(LANES, expand_blocks),
+        _ => decoder::<Dense>(),
     }
+}
+
+/// # Safety
+/// See [`super::super::table::Expand`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
+unsafe fn expand_blocks(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
+    blocks::expand_bf16(matrix, rows, dst);
 }
 
 fn affine_decoder<S: scales::Scale>(affine: &Affine<'_>) -> Decoder {

@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 
 use lazuli_core::dtype::Dtype;
 
-use super::super::table::{Arithmetic, Decoder, Dot};
-use super::super::{Matrix, Weight};
-use super::kernels::{decoder, dot};
+use super::super::table::{Arithmetic, Decoder, Dot, ROWS};
+use super::super::{Matrix, Weight, blocks};
+use super::kernels::{block_decoder, decoder, dot};
 use super::scales::{self, Scale, decode};
 use super::{AffineRows, Decode, Element};
 
@@ -36,7 +36,15 @@ fn decoder_of(weight: &Weight<'_>) -> Decoder {
             Dtype::F16 => affine_decoder::<scales::F16>(affine.bits),
             _ => affine_decoder::<scales::Bf16>(affine.bits),
         },
+        Weight::Block(_) => block_decoder(LANES, expand_blocks),
     }
+}
+
+/// # Safety
+/// See [`super::super::table::Expand`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
+unsafe fn expand_blocks(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {
+    blocks::expand_f32(matrix, rows, dst);
 }
 
 fn affine_decoder<S: Scale>(bits: u8) -> Decoder {

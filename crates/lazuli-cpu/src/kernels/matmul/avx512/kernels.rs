@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::Matrix;
-use super::super::table::{Decoder, MAX_COLUMNS, ROWS};
+use super::super::table::{Decoder, Expand, MAX_COLUMNS, ROWS};
 use super::{Decode, Element, VectorOf};
 
 /// The functions for a kind of weight.
@@ -13,6 +13,16 @@ pub(super) fn decoder<D: Decode>() -> Decoder {
         expand: expand::<D>,
         fused: D::FUSED,
         reorder: D::REORDER,
+    }
+}
+
+/// The functions for blocks of floats, which are decoded to memory in any case.
+pub(super) fn block_decoder(lanes: usize, expand: Expand) -> Decoder {
+    Decoder {
+        block: lanes,
+        expand,
+        fused: &[],
+        reorder: None,
     }
 }
 

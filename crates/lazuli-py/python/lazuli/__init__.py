@@ -1,0 +1,1 @@
+"""Lazuli: lazy arrays, function transforms and language models."""

@@ -250,6 +250,10 @@ impl Family for Unary {
         self.title()
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         let dtype = inputs[0].dtype();
         if !self.domain().takes(dtype) {

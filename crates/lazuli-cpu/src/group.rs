@@ -198,9 +198,8 @@ impl Fused {
             let memory: *mut u8 = scratch.words().as_mut_ptr().cast();
             for tile in range {
                 // SAFETY: the caller's promise; the scratch is this thread's.
-                if let Err(error) =
-                    unsafe { self.run_tile(cpu, places, memory, tile, across, along) }
-                {
+                let done = unsafe { self.run_tile(cpu, places, memory, tile, across, along) };
+                if let Err(error) = done {
                     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                     failed.get_or_insert(error);
                     return;

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
 cargo xtask tidy            check the tree against the house rules
+cargo xtask differential N [ARGS]   compare N calls of the Python package with mlx (set PYTHON to choose the interpreter)
 cargo xtask readme PREFIX   print the first fenced command of README.md that starts with PREFIX";
 
 fn main() -> ExitCode {
@@ -39,6 +40,18 @@ fn run() -> Result<ExitCode> {
             };
             writeln!(std::io::stdout(), "{command}")?;
             Ok(ExitCode::SUCCESS)
+        }
+        ["differential", ref count, ref rest @ ..] => {
+            let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+            let script = root()?.join("crates/lazuli-py/tests/differential.py");
+            let mut command = Command::new(&python);
+            command.arg(script).arg(count).args(rest.iter());
+            let done = command.status().with_context(|| python)?;
+            Ok(if done.success() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         ["--help" | "-h"] => {
             writeln!(std::io::stdout(), "{USAGE}")?;

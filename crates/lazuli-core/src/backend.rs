@@ -132,6 +132,12 @@ pub trait Backend: Send + Sync + 'static {
     /// when lowered, and counted ([`crate::plan::decomposed`]).
     fn supports(&self, op: &Op, inputs: &[Spec], outputs: &[Spec]) -> bool;
 
+    /// Whether a supported operation may be a member of a [`crate::plan::Group`], run tile by tile with
+    /// the bits of its kernel. Elementwise ones, and reductions over the last axis, are asked for.
+    fn fuses(&self, _op: &Op, _inputs: &[Spec], _outputs: &[Spec]) -> bool {
+        false
+    }
+
     /// Prepares a plan all of whose steps are supported.
     ///
     /// # Errors

@@ -293,6 +293,10 @@ impl Backend for FakeBackend {
         self.0.inner.supports(op, inputs, outputs)
     }
 
+    fn fuses(&self, op: &Op, inputs: &[Spec], outputs: &[Spec]) -> bool {
+        self.0.inner.fuses(op, inputs, outputs)
+    }
+
     fn lower(&self, plan: Arc<Plan>) -> Result<Arc<dyn Executable>> {
         Ok(Arc::new(Queued {
             shared: self.0.clone(),

@@ -261,6 +261,12 @@ pub trait Family {
     fn in_place(&self) -> &'static [(usize, usize)] {
         &[]
     }
+
+    /// Whether each element of the one result depends on the elements at its place in the operands,
+    /// which have the result's shape, and on nothing else.
+    fn is_elementwise(&self) -> bool {
+        false
+    }
 }
 
 impl<F: Family + ?Sized> Family for Box<F> {
@@ -288,6 +294,9 @@ impl<F: Family + ?Sized> Family for Box<F> {
     }
     fn in_place(&self) -> &'static [(usize, usize)] {
         (**self).in_place()
+    }
+    fn is_elementwise(&self) -> bool {
+        (**self).is_elementwise()
     }
 }
 

@@ -1,5 +1,8 @@
 //! Plans: a graph with its shapes fixed and its memory assigned, ready for a backend to lower.
 
+mod fuse;
+mod place;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -64,11 +67,52 @@ pub struct Value {
     pub offset: usize,
 }
 
-/// One kernel of a plan.
+/// What a step runs.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// An operation; never a view.
+    Kernel(Op),
+    /// Operations that are run together.
+    Group(Box<Group>),
+}
+
+/// Elementwise operations over one shape, and reductions of their results over its last axis: one pass
+/// over memory, tile by tile. A member's bits are those of its own kernel.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The shape of all elementwise results.
+    pub shape: Shape,
+    /// In order.
+    pub members: Vec<Member>,
+}
+
+/// An operation of a group.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The operation.
+    pub op: Op,
+    /// Its operands.
+    pub inputs: SmallVec<[Source; 3]>,
+    /// Its result, row-major.
+    pub result: Spec,
+    /// Which of the step's outputs the result is; none: nobody outside needs it.
+    pub output: Option<usize>,
+}
+
+/// Where a member's operand comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The step's input of this number.
+    Input(usize),
+    /// The member of this number, an earlier one.
+    Member(usize),
+}
+
+/// One kernel, or group of kernels, of a plan.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The operation; never a view.
-    pub op: Op,
+    /// What runs.
+    pub work: Work,
     /// Its operands, as positions in [`Plan::values`].
     pub inputs: SmallVec<[usize; 4]>,
     /// Its results.
@@ -265,7 +309,7 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         self.plan.steps.push(Step {
-            op: array.op().clone(),
+            work: Work::Kernel(array.op().clone()),
             inputs: ids,
             outputs,
         });
@@ -357,7 +401,7 @@ impl<'a> Builder<'a> {
         let spec = Spec::contiguous(spec.shape, spec.dtype);
         let id = self.value(spec, UNPLACED, 0);
         self.plan.steps.push(Step {
-            op: Copy.into(),
+            work: Work::Kernel(Copy.into()),
             inputs: SmallVec::from_slice(&[from]),
             outputs: SmallVec::from_slice(&[id]),
         });
@@ -367,70 +411,29 @@ impl<'a> Builder<'a> {
     fn finish(mut self, results: &[Array]) -> Result<Plan> {
         self.visit(results)?;
         let mut taken = Vec::new();
-        for (number, result) in results.iter().enumerate() {
+        for result in results {
             let id = self.known[&result.key()];
             let whole = self.plan.values[id].place == UNPLACED
                 && self.roots[id] == id
                 && !taken.contains(&id);
-            let id = if whole { id } else { self.copied(id) };
-            taken.push(id);
-            self.plan.outputs.push(self.plan.values[id].spec.clone());
-            self.place_output(id, number);
+            taken.push(if whole { id } else { self.copied(id) });
         }
-        self.assign();
+        fuse::fuse(&mut self.plan, &self.roots, &taken, self.backend);
+        place::share(&self.plan, &mut self.roots, &taken);
+        for (number, &id) in taken.iter().enumerate() {
+            self.plan.outputs.push(self.plan.values[id].spec.clone());
+            self.place_output(self.roots[id], number);
+        }
+        place::assign(&mut self.plan, &self.roots);
         Ok(self.plan)
     }
 
     /// Moves a workspace value and its aliases into an output.
-    fn place_output(&mut self, id: usize, number: usize) {
+    fn place_output(&mut self, root: usize, number: usize) {
         for other in 0..self.plan.values.len() {
-            if self.roots[other] == id {
+            if self.roots[other] == root {
                 self.plan.values[other].place = Place::Output(number);
             }
-        }
-    }
-
-    /// Gives workspace values their bytes: first fit over the steps in which each is alive.
-    fn assign(&mut self) {
-        let count = self.plan.values.len();
-        let roots = &self.roots;
-        let mut born = vec![usize::MAX; count];
-        let mut dies = vec![0; count];
-        for (at, step) in self.plan.steps.iter().enumerate() {
-            for &id in &step.outputs {
-                born[roots[id]] = born[roots[id]].min(at);
-                dies[roots[id]] = dies[roots[id]].max(at);
-            }
-            for &id in &step.inputs {
-                dies[roots[id]] = dies[roots[id]].max(at);
-            }
-        }
-        let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new(); // start, end, born, dies
-        let mut order: Vec<usize> = (0..count)
-            .filter(|&id| roots[id] == id && self.plan.values[id].place == UNPLACED)
-            .collect();
-        order.sort_by_key(|&id| born[id]);
-        for id in order {
-            let size = self.plan.values[id].spec.bytes().next_multiple_of(64);
-            let mut at = 0;
-            let mut live: Vec<_> = placed
-                .iter()
-                .filter(|p| p.2 <= dies[id] && born[id] <= p.3)
-                .map(|p| (p.0, p.1))
-                .collect();
-            live.sort_unstable();
-            for (start, end) in live {
-                if start >= at + size {
-                    break;
-                }
-                at = at.max(end);
-            }
-            placed.push((at, at + size, born[id], dies[id]));
-            self.plan.workspace = self.plan.workspace.max(at + size);
-            self.plan.values[id].place = Place::Workspace(at);
-        }
-        for (id, &root) in roots.iter().enumerate() {
-            self.plan.values[id].place = self.plan.values[root].place;
         }
     }
 }

@@ -6,11 +6,12 @@ use lazuli_core::backend::{Backend, Binding, Bindings, DeviceMemory, Event, Exec
 use lazuli_core::device::{self, Space};
 use lazuli_core::error::{Error, Result};
 use lazuli_core::host::HostMemory;
-use lazuli_core::plan::{Place, Plan, Spec, Value};
+use lazuli_core::plan::{Place, Plan, Spec, Step, Value, Work};
 use lazuli_core::{Device, Op};
 use smallvec::SmallVec;
 
 use crate::call::{Call, Run, kernel};
+use crate::group::{Fused, Places};
 use crate::kernels::Kernels;
 use crate::operand::{Operand, Output};
 use crate::{Isa, Pool};
@@ -124,16 +125,27 @@ impl Backend for CpuBackend {
         kernel(op, inputs, outputs).is_some()
     }
 
+    fn fuses(&self, op: &Op, inputs: &[Spec], outputs: &[Spec]) -> bool {
+        kernel(op, inputs, outputs).is_some()
+    }
+
     fn lower(&self, plan: Arc<Plan>) -> Result<Arc<dyn Executable>> {
         let mut kernels = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
             let specs = |ids: &[usize]| -> Vec<Spec> {
                 ids.iter().map(|&id| plan.values[id].spec.clone()).collect()
             };
-            let run = kernel(&step.op, &specs(&step.inputs), &specs(&step.outputs));
-            kernels.push(run.ok_or_else(|| {
-                Error::unsupported(step.op.name(), format!("{} has no kernel", self.name()))
-            })?);
+            let (inputs, outputs) = (specs(&step.inputs), specs(&step.outputs));
+            kernels.push(match &step.work {
+                Work::Kernel(op) => match kernel(op, &inputs, &outputs) {
+                    Some(run) => Runner::Kernel(run),
+                    None => {
+                        let message = format!("{} has no kernel", self.name());
+                        return Err(Error::unsupported(op.name(), message));
+                    }
+                },
+                Work::Group(group) => Runner::Group(Box::new(Fused::new(group, &inputs)?)),
+            });
         }
         Ok(Arc::new(CpuPlan {
             cpu: self.0.clone(),
@@ -164,13 +176,29 @@ impl Backend for CpuBackend {
 struct CpuPlan {
     cpu: Arc<Cpu>,
     plan: Arc<Plan>,
-    kernels: Vec<Run>,
+    kernels: Vec<Runner>,
+}
+
+/// What runs a step.
+enum Runner {
+    Kernel(Run),
+    Group(Box<Fused>),
 }
 
 impl Executable for CpuPlan {
     fn enqueue(&self, bindings: Bindings) -> Result<Event> {
         let memory = Memory::of(&self.plan, &bindings)?;
         for (step, run) in self.plan.steps.iter().zip(&self.kernels) {
+            let (op, run) = match (&step.work, run) {
+                (Work::Kernel(op), Runner::Kernel(run)) => (op, run),
+                (_, Runner::Group(group)) => {
+                    memory.run_group(&self.cpu, &self.plan, step, group)?;
+                    continue;
+                }
+                (Work::Group(_), Runner::Kernel(_)) => {
+                    return Err(Error::device("cpu", "a group was lowered as a kernel"));
+                }
+            };
             let mut inputs: SmallVec<[Operand<'_>; 4]> = SmallVec::new();
             for &id in &step.inputs {
                 let (start, spec) = memory.locate(&self.plan.values[id]);
@@ -186,7 +214,7 @@ impl Executable for CpuPlan {
                 outputs.push(unsafe { Output::new(start, spec) });
             }
             run(
-                &step.op,
+                op,
                 &mut Call {
                     cpu: &self.cpu,
                     inputs: &inputs,
@@ -223,6 +251,20 @@ impl Memory {
             memory.workspace = workspace.host().ok_or_else(no_memory)?.as_ptr();
         }
         Ok(memory)
+    }
+
+    fn run_group(&self, cpu: &Cpu, plan: &Plan, step: &Step, group: &Fused) -> Result<()> {
+        let starts = |ids: &[usize]| -> SmallVec<[*mut u8; 8]> {
+            let start = |&id: &usize| self.locate(&plan.values[id]).0;
+            ids.iter().map(start).collect()
+        };
+        let (inputs, outputs) = (starts(&step.inputs), starts(&step.outputs));
+        let places = Places {
+            inputs: &inputs,
+            outputs: &outputs,
+        };
+        // SAFETY: as for kernels in `enqueue`; the group was lowered for the layouts of these values.
+        unsafe { group.run(cpu, &places) }
     }
 
     /// First element and layout of a value. A view of a strided input counts from the input's own

@@ -12,6 +12,7 @@ mod backend;
 pub mod bandwidth;
 mod call;
 mod families;
+mod group;
 pub mod isa;
 pub mod kernels;
 mod operand;

@@ -178,9 +178,7 @@ fn check_range(value: i64, dtype: Dtype) -> PyResult<()> {
         Dtype::I32 => i32::try_from(value).is_ok(),
         _ => true,
     };
-    // A wrapped -1 is a common way to write the largest unsigned number.
-    let wraps = matches!(dtype, Dtype::U8 | Dtype::U16 | Dtype::U32) && value < 0;
-    if fits || wraps && value >= i32::MIN as i64 {
+    if fits {
         return Ok(());
     }
     Err(PyValueError::new_err(format!(

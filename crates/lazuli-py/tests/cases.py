@@ -98,12 +98,19 @@ case("view array.view", viewed)
 # Elementwise, two operands -------------------------------------------------------------------
 
 
-def two(dtypes: Any, low: float | None = None, high: float | None = None, special: bool = False) -> Callable[[Draw], Any]:
+def divisor(d: Draw) -> Any:
+    """A Python number that may divide integers: the reference aborts on zero."""
+    return d.one([1, 2, 3, 1.5, True, 2.0])
+
+
+def two(
+    dtypes: Any, low: float | None = None, high: float | None = None, special: bool = False, scalar: Callable[[Draw], Any] = number
+) -> Callable[[Draw], Any]:
     def draw(d: Draw) -> Any:
         shape = d.shape()
         a = d.array(shape, dtypes, low, high, special)
         other = d.shape() if d.chance(0.05) else d.partner(shape)
-        b = number(d) if d.chance(0.15) else d.array(other, dtypes, low, high, special)
+        b = scalar(d) if d.chance(0.15) else d.array(other, dtypes, low, high, special)
         return (a, b) if d.chance(0.5) else (b, a)
 
     return draw
@@ -119,7 +126,7 @@ case("bitwise_and bitwise_or bitwise_xor", two(["bool_", *INTS]))
 case("left_shift right_shift", two(INTS, low=0, high=6))
 case("logaddexp", two(FLOATS, special=True), 4)
 case("arctan2", two(FLOATS, low=0.5), 4)
-case("floor_divide remainder divmod", two(REAL, low=1), 4)
+case("floor_divide remainder divmod", two([*INTS, *FLOATS], low=1, scalar=divisor), 4)
 case("power", two(FLOATS, low=0.5, high=3), 8)
 
 
@@ -136,10 +143,16 @@ def operator(d: Draw) -> Any:
     return (d.array(shape, REAL, low=1), number(d) if d.chance(0.5) else d.array(d.partner(shape), REAL, low=1))
 
 
+def division(d: Draw) -> Any:
+    shape = d.shape()
+    dtypes = [*INTS, *FLOATS]
+    return (d.array(shape, dtypes, low=1), divisor(d) if d.chance(0.5) else d.array(d.partner(shape), dtypes, low=1))
+
+
 case("array.__add__ array.__sub__ array.__mul__ array.__truediv__ array.__radd__ array.__rsub__ array.__rmul__", operator, 2)
-case("array.__rtruediv__ array.__floordiv__ array.__mod__ array.__rfloordiv__ array.__rmod__", operator, 4)
+case("array.__rtruediv__ array.__floordiv__ array.__mod__ array.__rfloordiv__ array.__rmod__", division, 4)
 case("array.__eq__ array.__ne__ array.__lt__ array.__le__ array.__gt__ array.__ge__", operator)
-case("array.__iadd__ array.__isub__ array.__imul__ array.__itruediv__ array.__ifloordiv__ array.__imod__", operator, 4)
+case("array.__iadd__ array.__isub__ array.__imul__ array.__itruediv__ array.__ifloordiv__ array.__imod__", division, 4)
 case("array.__and__ array.__or__ array.__xor__", two(["bool_", *INTS]))
 case("array.__neg__ array.__abs__ array.__pos__ array.__invert__", lambda d: (d.array(dtypes=REAL),))
 
@@ -561,7 +574,7 @@ case("random.permutation", lambda d: ((d.int(1, 12),), keyed(d)))
 
 def convolved(rank: int, transposed: bool = False) -> Callable[[Draw], Any]:
     def draw(d: Draw) -> Any:
-        groups = 1 if transposed else d.one([1, 1, 2])
+        groups = 1 if transposed or rank == 3 else d.one([1, 1, 2])
         inner, outer = 2 * groups, 2 * groups
         input_shape = (d.int(1, 2), *(d.int(4, 7) for _ in range(rank)), inner)
         weight_shape = (outer, *(d.int(1, 3) for _ in range(rank)), inner // groups)
@@ -584,6 +597,7 @@ case("fft.fft fft.ifft", lambda d: ((d.array((d.int(1, 3), d.int(1, 12)), ["floa
 case("fft.rfft", lambda d: ((d.array((d.int(1, 3), d.int(2, 12)), "float32"),), d.one([{}, {"n": 6}])), 32)
 case("fft.irfft", lambda d: ((d.array((d.int(1, 3), d.int(2, 8)), "complex64"),), d.one([{}, {"n": 6}])), 32)
 case("fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft2 fft.rfftn", lambda d: (d.array((d.int(2, 4), d.int(2, 5)), "float32"),), 32)
+case("fft.irfft2 fft.irfftn", lambda d: (d.array((d.int(2, 4), d.int(2, 5)), "complex64"),), 32)
 case("fft.fftshift fft.ifftshift", lambda d: (d.array(dtypes=["float32", "complex64"]),))
 case("fft.fftfreq fft.rfftfreq", lambda d: (d.int(1, 9), d.one([1.0, 0.5])), 2)
 
@@ -649,13 +663,42 @@ class Difference:
     covers: Callable[[Call, Exception | None, Exception | None, str], bool]
 
 
-def zero_divisor(call: Call) -> bool:
-    return any(isinstance(a, Drawn) and a.values.dtype.kind in "iub" and (a.numpy() == 0).any() or a is False or a == 0 and not isinstance(a, Drawn) for a in call.args)
+def arrays(call: Call) -> list[Drawn]:
+    return [a for a in call.args if isinstance(a, Drawn)]
 
 
-DIFFERENCES: list[Difference] = [
+def pads_beyond_the_kernel(call: Call) -> bool:
+    """More padding than the kernel reaches: the reference crops before it spreads the input."""
+    if not call.name.startswith("conv_transpose"):
+        return False
+    kernel = call.args[1].values.shape[1:-1]
+    return call.kwargs["padding"] > call.kwargs["dilation"] * (min(kernel) - 1)
+
+
+DIFFERENCES = [
     Difference(
-        "integer division by zero has no value",
-        lambda call, ours, theirs, why: "div" in call.name + "mod" and ("divide" in call.name or "mod" in call.name or "remainder" in call.name) and zero_divisor(call),
+        "the reference fails inside instead of answering",
+        lambda call, ours, theirs, why: ours is None and theirs is not None and ("std::" in str(theirs) or "does not yet" in str(theirs).lower()),
     ),
+    Difference(
+        "a dtype that an operation does not take is a ValueError, also of bits",
+        lambda call, ours, theirs, why: isinstance(ours, ValueError) and "does not take" in str(ours) and isinstance(theirs, RuntimeError),
+    ),
+    Difference(
+        "which of two mistakes is named first: no such axis, no elements or no axes",
+        lambda call, ours, theirs, why: isinstance(ours, (IndexError, ValueError))
+        and isinstance(theirs, (IndexError, ValueError))
+        and any(a.values.size == 0 or a.values.ndim == 0 for a in arrays(call)),
+    ),
+    Difference("a transposed convolution has the length of the formula", lambda call, ours, theirs, why: pads_beyond_the_kernel(call)),
+    Difference(
+        "softmax of integers is float32 along an axis of length one too",
+        lambda call, ours, theirs, why: call.name == "softmax" and why == f"dtype float32 against {call.args[0].dtype.rstrip('_')}",
+    ),
+    Difference(
+        "sums and products have the same dtype over no axes as over one",
+        lambda call, ours, theirs, why: call.name in ("sum", "prod", "array.sum", "array.prod") and why.startswith("dtype") and not call.args[0].values.ndim,
+    ),
+    Difference("full has the dtype asked for", lambda call, ours, theirs, why: call.name == "full" and why.startswith("dtype") and len(call.args) == 3),
+    Difference("strides go over the elements in row-major order, whatever their layout", lambda call, ours, theirs, why: call.name == "as_strided" and "row contiguous" in str(theirs)),
 ]

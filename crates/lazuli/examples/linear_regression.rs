@@ -23,8 +23,15 @@ fn main() -> Result<()> {
         w = &w - &(&gradient * 0.1);
         w.eval()?;
     }
-    let distance = (&w - &truth).square()?.sum(.., false)?.sqrt()?.item::<f32>()?;
-    println!("loss {:.6}, distance from the truth {distance:.4}", loss(&w)?);
+    let distance = (&w - &truth)
+        .square()?
+        .sum(.., false)?
+        .sqrt()?
+        .item::<f32>()?;
+    println!(
+        "loss {:.6}, distance from the truth {distance:.4}",
+        loss(&w)?
+    );
     assert!(distance < 0.02, "the weights did not come back");
     Ok(())
 }

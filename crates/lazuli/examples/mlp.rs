@@ -57,7 +57,10 @@ fn spirals(n: usize) -> Result<(Array, Array)> {
     };
     let points = Array::concatenate(&[arm(0.0)?, arm(std::f64::consts::PI)?], 0)?;
     let zeros = Array::zeros([n], Dtype::F32)?;
-    Ok((points, Array::concatenate(&[zeros.clone(), &zeros + 1.0], 0)?))
+    Ok((
+        points,
+        Array::concatenate(&[zeros.clone(), &zeros + 1.0], 0)?,
+    ))
 }
 
 fn main() -> Result<()> {
@@ -79,7 +82,9 @@ fn main() -> Result<()> {
     let step = value_and_grad(loss);
     for round in 0..600 {
         let (value, gradient) = step(&model)?;
-        for ((layer, v), g) in (model.layers.iter_mut().zip(&mut velocity.layers)).zip(&gradient.layers) {
+        for ((layer, v), g) in
+            (model.layers.iter_mut().zip(&mut velocity.layers)).zip(&gradient.layers)
+        {
             v.weight = &(&v.weight * 0.9) + &g.weight;
             v.bias = &(&v.bias * 0.9) + &g.bias;
             layer.weight = &layer.weight - &(&v.weight * 0.3);
@@ -94,7 +99,11 @@ fn main() -> Result<()> {
         }
     }
     let right = model.forward(&x)?.greater(&Array::scalar(0.0f32))?;
-    let right = right.astype(Dtype::F32)?.equal(&y)?.mean(.., false)?.item::<f32>()?;
+    let right = right
+        .astype(Dtype::F32)?
+        .equal(&y)?
+        .mean(.., false)?
+        .item::<f32>()?;
     println!("right: {:.1} %", 100.0 * right);
     assert!(right > 0.97, "the spirals were not separated");
     Ok(())

@@ -45,8 +45,14 @@ impl Model {
     fn forward(&self, ids: &Array) -> Result<Array> {
         let batch = ids.dim(0);
         let x = &self.tokens.take(ids, 0)? + &self.positions;
-        let heads = |x: &Array| x.reshape([batch, LENGTH, HEADS, WIDTH / HEADS])?.moveaxis(2, 1);
-        let qkv = x.layer_norm(None, None, 1e-5)?.matmul(&self.qkv)?.split(3, -1)?;
+        let heads = |x: &Array| {
+            x.reshape([batch, LENGTH, HEADS, WIDTH / HEADS])?
+                .moveaxis(2, 1)
+        };
+        let qkv = x
+            .layer_norm(None, None, 1e-5)?
+            .matmul(&self.qkv)?
+            .split(3, -1)?;
         let [q, k, v] = [heads(&qkv[0])?, heads(&qkv[1])?, heads(&qkv[2])?];
         let scale = 1.0 / ((WIDTH / HEADS) as f32).sqrt();
         let seen = q.scaled_dot_product_attention(&k, &v, scale, Mask::None, None)?;
@@ -62,7 +68,9 @@ impl Model {
 fn loss(model: &Model, ids: &Array) -> Result<(Array, Array)> {
     let wanted = ids.flip(-1)?;
     let logits = model.forward(ids)?;
-    let of_wanted = logits.take_along_axis(&wanted.expand_dims(-1)?, -1)?.squeeze(-1)?;
+    let of_wanted = logits
+        .take_along_axis(&wanted.expand_dims(-1)?, -1)?
+        .squeeze(-1)?;
     let loss = (&logits.logsumexp(-1, false)? - &of_wanted).mean(.., false)?;
     let right = logits.argmax(-1, false)?.equal(&wanted)?.mean(.., false)?;
     Ok((loss, right))
@@ -82,7 +90,10 @@ fn main() -> Result<()> {
         eval(&tree::leaves(&model).iter().collect::<Vec<_>>())?;
         last = right.item::<f32>()?;
         if round % 100 == 0 {
-            println!("round {round:3}: loss {value:.4}, right {:.1} %", 100.0 * last);
+            println!(
+                "round {round:3}: loss {value:.4}, right {:.1} %",
+                100.0 * last
+            );
         }
     }
     println!("right: {:.1} %", 100.0 * last);

@@ -29,3 +29,8 @@ pub use init::{init, init_with};
 pub use lazuli_core::{Array, Device, Dtype, Error, Result, Shape, Tree, array};
 /// `#[derive(Tree)]`: see [`lazuli_core::tree`].
 pub use lazuli_derive::Tree;
+
+/// The README's program, which must keep working.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

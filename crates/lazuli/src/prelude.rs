@@ -3,6 +3,7 @@
 pub use lazuli_core::index::{Ellipsis, NewAxis, step};
 pub use lazuli_core::{
     Array, Axes, Device, Dtype, Element, Shape, Tree, array, async_eval, checkpoint, compile,
-    custom_function, depends, eval, grad, jvp, stop_gradient, value_and_grad, vjp, vmap, vmap_axes, with_device,
+    custom_function, depends, eval, grad, jvp, stop_gradient, value_and_grad, vjp, vmap, vmap_axes,
+    with_device,
 };
 pub use lazuli_derive::Tree;

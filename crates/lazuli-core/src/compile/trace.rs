@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use crate::array::Array;
 use crate::device::{Device, with_device};
 use crate::error::{Error, Result};
+use crate::node::Inputs;
 use crate::op::{Op, Outs};
 use crate::shape::Shape;
 use crate::transforms::graph::dependents;
@@ -28,23 +29,28 @@ pub(crate) struct TraceStep {
     pub(crate) outs: Outs,
 }
 
+/// A node's array and its inputs.
+type Built = (Array, Inputs);
+
 /// Views of captured arrays that `order` and `outputs` use and that nobody has evaluated, bases first:
 /// a scalar that was broadcast is captured as the scalar.
-fn free_views(operands: &[Array], order: &[Array], outputs: &[Array]) -> Vec<Array> {
-    let mut seen: HashSet<usize> = order.iter().chain(operands).map(|a| a.key().0).collect();
+fn free_views(operands: &[Array], order: &[Built], outputs: &[Array]) -> Vec<Built> {
+    let nodes = order.iter().map(|(array, _)| array);
+    let mut seen: HashSet<usize> = nodes.chain(operands).map(|a| a.key().0).collect();
     let mut views = Vec::new();
-    let inputs: Vec<_> = order.iter().map(|a| a.node().inputs()).collect();
-    for used in inputs.iter().flatten().chain(outputs) {
+    for used in order.iter().flat_map(|(_, inputs)| inputs).chain(outputs) {
         let mut chain = Vec::new();
         let mut at = used.clone();
-        while matches!(at.op(), Op::View(_)) && !at.is_evaluated() && !at.node().is_traced() {
-            let Some(from) = at.node().inputs().first().cloned() else {
+        while matches!(at.op(), Op::View(_)) && !at.node().is_traced() {
+            // An evaluation, by any thread, takes the inputs.
+            let inputs = at.node().inputs();
+            let Some(from) = inputs.first().cloned() else {
                 break;
             };
             if !seen.insert(at.key().0) {
                 break;
             }
-            chain.push(at);
+            chain.push((at, inputs));
             at = from;
         }
         views.extend(chain.into_iter().rev());
@@ -72,7 +78,8 @@ impl Trace {
         // Shallow outputs first, as evaluation does it: what they alone need dies early.
         let mut roots = outputs.to_vec();
         roots.sort_by_key(|o| o.node().depth);
-        let mut order = dependents(operands, &roots);
+        let order = dependents(operands, &roots).into_iter();
+        let mut order: Vec<Built> = (order.map(|a| (a.clone(), a.node().inputs()))).collect();
         let views = free_views(operands, &order, outputs);
         order.splice(0..0, views);
         let mut trace = Trace {
@@ -85,16 +92,15 @@ impl Trace {
         for (slot, operand) in operands.iter().enumerate() {
             known.insert(operand.key(), slot as Slot);
         }
-        let computed: HashSet<usize> = order.iter().map(|a| a.key().0).collect();
-        let inputs: Vec<_> = order.iter().map(|a| a.node().inputs()).collect();
-        for used in inputs.iter().flatten().chain(outputs) {
+        let computed: HashSet<usize> = order.iter().map(|(a, _)| a.key().0).collect();
+        for used in order.iter().flat_map(|(_, inputs)| inputs).chain(outputs) {
             if !computed.contains(&used.key().0) && !known.contains_key(&used.key()) {
                 known.insert(used.key(), slots);
                 slots += 1;
                 trace.captured.push(used.clone());
             }
         }
-        for (array, inputs) in order.iter().zip(&inputs) {
+        for (array, inputs) in &order {
             let node = array.node();
             let first = slots;
             trace.steps.push(TraceStep {

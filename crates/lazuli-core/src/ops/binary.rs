@@ -189,6 +189,10 @@ impl Family for Binary {
         self.title()
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         let (a, b) = (&inputs[0], &inputs[1]);
         if a.shape() != b.shape() || a.dtype() != b.dtype() {

@@ -16,6 +16,10 @@ impl Family for Cast {
         "astype"
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         Ok(smallvec![(inputs[0].shape().clone(), self.0)])
     }

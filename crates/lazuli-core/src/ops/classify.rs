@@ -20,14 +20,6 @@ impl Array {
         Array::full(self.shape(), 0.0, Dtype::Bool)
     }
 
-    /// Whether all truth values are true, a scalar.
-    fn all_of(&self) -> Result<Array> {
-        match self.elements() {
-            0 => Ok(Array::scalar_of(1.0, Dtype::Bool)),
-            n => self.reshape([n])?.min([0], false),
-        }
-    }
-
     fn is_number(&self, number: f64) -> Result<Array> {
         if !self.dtype().is_inexact() {
             return self.falsehood();
@@ -140,7 +132,7 @@ impl Array {
     /// # Errors
     /// [`Error::Shape`] when the shapes do not broadcast.
     pub fn allclose(&self, other: &Array, rtol: f64, atol: f64, equal_nan: bool) -> Result<Array> {
-        self.isclose(other, rtol, atol, equal_nan)?.all_of()
+        self.isclose(other, rtol, atol, equal_nan)?.all(.., false)
     }
 
     /// Whether both have one shape and equal elements, a scalar; NaN equals NaN if `equal_nan`.
@@ -157,6 +149,6 @@ impl Array {
         if equal_nan {
             equal = equal.logical_or(&self.isnan()?.logical_and(&other.isnan()?)?)?;
         }
-        equal.all_of()
+        equal.all(.., false)
     }
 }

@@ -133,7 +133,7 @@ impl Family for GatherMatmul {
         let (slots, n) = (ids.dim(1), w.dim(1));
         let back = Array::from_op(*self, &[&g[0], ids, &w.matrix_transpose()?])?;
         let to_x = match x.rank() {
-            2 => back.sum([1], false)?,
+            2 => back.sum(1, false)?,
             _ => back,
         };
         let picks = ids.elements();

@@ -66,18 +66,14 @@ impl Array {
         column.multiply(&other.reshape([1, other.elements()])?)
     }
 
-    /// The sum of the products along `axis`; the other axes broadcast.
+    /// The sum of the products along `axis`, the first operand conjugated; the other axes broadcast.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or the shapes do not fit, [`Error::Dtype`] for
-    /// complex numbers, which would have to be conjugated.
+    /// [`Error::Shape`] when there is no such axis or the shapes do not fit.
     pub fn vecdot(&self, other: &Array, axis: isize) -> Result<Array> {
         self.check()?;
         other.check()?;
         let dtype = self.dtype().promote(other.dtype());
-        if dtype == Dtype::C64 {
-            return Err(Error::dtype("vecdot", "does not take complex64"));
-        }
         let (at, beside) = (
             self.shape().axis("vecdot", axis)?,
             other.shape().axis("vecdot", axis)?,
@@ -90,8 +86,12 @@ impl Array {
         }
         let wide = dtype.accumulator();
         let last = |x: &Array| x.astype(wide)?.moveaxis(axis, -1);
-        let product = last(self)?.multiply(&last(other)?)?;
-        product.sum([-1], false)?.astype(dtype)
+        let mut left = last(self)?;
+        if dtype == Dtype::C64 {
+            left = left.conjugate()?;
+        }
+        let product = left.multiply(&last(other)?)?;
+        product.sum(-1, false)?.astype(dtype)
     }
 
     /// The Kronecker product: each element of `self` times all of `other`, as blocks.

@@ -17,6 +17,10 @@ impl Family for Select {
         "where"
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {
         let [c, a, b] = inputs else {
             return Err(Error::value("where", "needs three operands"));

@@ -131,7 +131,8 @@ functions! {
     Sigmoid sigmoid Real;
     /// Error function.
     Erf erf Real;
-    /// Inverse of the error function; in `f32` Giles' two polynomials, whose bits `random.normal` needs.
+    /// Inverse of the error function; in `f32` with the bits of `mlx` on a CPU, which
+    /// `random.normal` has too.
     Erfinv erfinv Real;
     /// Largest integer not above `x`; integers and truth values stay.
     Floor floor Rounded;
@@ -247,6 +248,10 @@ impl Unary {
 impl Family for Unary {
     fn name(&self) -> &'static str {
         self.title()
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn infer(&self, inputs: &[Array]) -> Result<Outs> {

@@ -9,7 +9,7 @@ pub(crate) mod cast;
 pub(crate) mod concat;
 pub(crate) mod conv;
 pub(crate) mod copy;
-mod elementwise;
+pub(crate) mod elementwise;
 pub(crate) mod experts;
 #[cfg(feature = "numeric")]
 pub(crate) mod fft;

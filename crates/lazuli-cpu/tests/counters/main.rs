@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 mod checkpoint;
+mod compiled;
 
 use lazuli_core::ops::arg_reduce::ArgReduce;
 use lazuli_core::{Array, Dtype, memory, plan, with_device};
@@ -19,10 +20,13 @@ fn memory_is_donated_and_kernels_are_used() {
                 what_somebody_can_see_is_not_written();
                 writes_to_an_array_that_was_given_up_take_no_memory();
                 base_operations_have_kernels();
+                compiled::a_fused_chain_writes_only_its_results();
+                compiled::a_plan_uses_the_memory_of_what_has_died();
             });
         }
     }
     checkpoint::keeps_little_and_changes_no_bit();
+    a_million_additions_need_two_buffers();
 }
 
 fn a_chain_of_additions_allocates_at_most_two_buffers() {
@@ -51,6 +55,22 @@ fn operators_in_place_reuse_memory() {
     let taken = memory::allocations() - before;
     assert!(taken <= 2, "{taken} buffers for operators in place");
     assert_eq!(x.to_vec::<f32>().unwrap(), [1.0; 3000]);
+}
+
+fn a_million_additions_need_two_buffers() {
+    let one = Array::scalar(1.0f32).broadcast_to([100]).unwrap();
+    let mut x = Array::from_slice(&[0.0f32; 100], [100]).unwrap();
+    let (before, allocations) = (memory::active(), memory::allocations());
+    memory::reset_peak();
+    for _ in 0..1_000_000 {
+        x = x.add(&one).unwrap();
+    }
+    x.eval().unwrap();
+    assert!(memory::allocations() - allocations <= 2);
+    // Beside the buffer that the chain starts from.
+    let more = memory::peak() - before;
+    assert!(more <= 512, "{more} bytes");
+    assert_eq!(x.to_vec::<f32>().unwrap(), [1e6; 100]);
 }
 
 fn what_somebody_can_see_is_not_written() {

@@ -192,18 +192,23 @@ fn a_number_has_the_same_bits_wherever_it_stands() {
 
 #[test]
 fn erfinv_has_the_bits_of_mlx() {
-    // mlx 0.32 on x86-64: mx.erfinv(np.linspace(-0.999, 0.999, 9, dtype=float32)), and 1 - 2^-24.
-    const X: [u32; 10] = [
+    // mlx 0.32 on x86-64: a grid, the last number below 1, and numbers at which a change in the last
+    // digit of a coefficient shows.
+    const X: [u32; 24] = [
         3212820087, 3208629977, 3204431479, 3196042871, 0, 1048559223, 1056947831, 1061146329,
-        1065336439, 1065353215,
+        1065336439, 1065353215, 3211231050, 3210745510, 3207643358, 3208870248, 1064582902,
+        1062260096, 1060814078, 3212633475, 1062008678, 3211788965, 3211918444, 3211474268,
+        1064959924, 1064303450,
     ];
-    const Y: [u32; 10] = [
+    const Y: [u32; 24] = [
         3222595988, 3209684979, 3203655706, 3194387227, 0, 1046903579, 1056172058, 1062201331,
-        1075112340, 1081427914,
+        1075112340, 1081427914, 3214330354, 3213556453, 3208114545, 3210105306, 1068805234,
+        1064323757, 1061646827, 3219328050, 1063801405, 3215499014, 3215842451, 3214791067,
+        1070406615, 1068010678,
     ];
     let x: Vec<f32> = X.iter().map(|&b| f32::from_bits(b)).collect();
     on_each(|device| {
-        let y = Array::from_slice(&x, [10]).unwrap().erfinv().unwrap();
+        let y = Array::from_slice(&x, [24]).unwrap().erfinv().unwrap();
         let bits: Vec<u32> = y
             .to_vec::<f32>()
             .unwrap()

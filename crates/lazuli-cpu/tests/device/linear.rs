@@ -260,17 +260,18 @@ fn subscripts_that_cannot_be_meant_are_refused() {
         assert!(error.starts_with("einsum: "), "{text}: {error}");
         error
     };
+    let one = std::slice::from_ref(&m);
     refused("ij->ij", &[]);
-    refused("ij,jk->ik", std::slice::from_ref(&m));
-    refused("ij->ii", std::slice::from_ref(&m));
-    refused("ij->k", std::slice::from_ref(&m));
-    refused("ijk->i", std::slice::from_ref(&m));
-    refused("i1->i", std::slice::from_ref(&m));
-    refused("i->i", std::slice::from_ref(&m));
-    refused("ij->i->j", std::slice::from_ref(&m));
-    refused("..ij->i", std::slice::from_ref(&m));
-    refused("...i...->i", std::slice::from_ref(&m));
-    refused("ii->i", std::slice::from_ref(&m));
+    refused("ij,jk->ik", one);
+    refused("ij->ii", one);
+    refused("ij->k", one);
+    refused("ijk->i", one);
+    refused("i1->i", one);
+    refused("i->i", one);
+    refused("ij->i->j", one);
+    refused("..ij->i", one);
+    refused("...i...->i", one);
+    refused("ii->i", one);
     let error = refused(
         "ij,ij->i",
         &[m.clone(), Array::zeros([2, 4], Dtype::F32).unwrap()],
@@ -349,6 +350,11 @@ fn named_products_are_the_sums_they_stand_for() {
         };
         near(g.addmm(&e, &f, 2.0, -0.5), want, "addmm");
     });
+    // (1 - 2i)(3 + i) + (-i)(2i), the first operand conjugated.
+    let z = Array::from_slice(&[[1f32, 2.0], [0.0, 1.0]], [2]).unwrap();
+    let w = Array::from_slice(&[[3f32, 1.0], [0.0, 2.0]], [2]).unwrap();
+    let dot = z.vecdot(&w, -1).unwrap();
+    assert_eq!(dot.item::<[f32; 2]>().unwrap(), [7.0, -5.0]);
     let m = Array::zeros([2, 3], Dtype::F32).unwrap();
     assert!(m.tensordot(&m, 1).is_err());
     assert!(m.tensordot(&m, 3).is_err());

@@ -29,4 +29,5 @@ mod scan;
 mod shaping;
 mod sort;
 mod statistics;
+mod stress;
 mod transforms;

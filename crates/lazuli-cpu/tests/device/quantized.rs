@@ -398,7 +398,6 @@ fn affine_products_have_the_gradients_of_their_formula() {
         };
         let one = |x: &[Array]| -> Result<Array> { expanded(x)?.take(&Array::scalar(1u32), 0) };
         type F<'a> = Box<dyn Fn(&[Array]) -> Result<Array> + 'a>;
-        type Transform<'a> = &'a dyn Fn(&F<'_>) -> Vec<Array>;
         let cases: [(&str, usize, F<'_>, F<'_>); 5] = [
             (
                 "dequantize",
@@ -466,7 +465,8 @@ fn affine_products_have_the_gradients_of_their_formula() {
                 let all = [stacked, inputs[1].clone(), inputs[2].clone()];
                 vmap(|x| Ok(vec![f(x)?]), &all, &[Some(1), None, None]).unwrap()
             };
-            let checks: [(&str, Transform<'_>); 4] = [
+            type Check<'a> = (&'static str, &'a dyn Fn(&F<'_>) -> Vec<Array>);
+            let checks: [Check<'_>; 4] = [
                 ("vjp", &back),
                 ("jvp", &forward),
                 ("vmap", &batch),

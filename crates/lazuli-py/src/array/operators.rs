@@ -58,6 +58,24 @@ macro_rules! operators {
                 }
             )*
 
+            fn __truediv__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyArray> {
+                Ok(PyArray::new(apply("divide", Array::divide, &self.value(), other, false)?))
+            }
+
+            fn __rtruediv__(&self, other: &Bound<'_, PyAny>) -> PyResult<PyArray> {
+                Ok(PyArray::new(apply("divide", Array::divide, &self.value(), other, true)?))
+            }
+
+            fn __itruediv__(&self, other: &Bound<'_, PyAny>) -> PyResult<()> {
+                let array = self.value();
+                if !array.dtype().is_inexact() {
+                    return Err(PyValueError::new_err(format!(
+                        "divide: {array:?} cannot hold quotients: divide into a new array"
+                    )));
+                }
+                self.set(apply("divide", Array::divide, &array, other, false)?)
+            }
+
             fn __pow__(&self, other: &Bound<'_, PyAny>, modulo: Option<&Bound<'_, PyAny>>) -> PyResult<PyArray> {
                 no_modulo(modulo)?;
                 Ok(PyArray::new(apply("power", Array::power, &self.value(), other, false)?))
@@ -110,7 +128,6 @@ operators! {
     add __add__ __iadd__ __radd__;
     subtract __sub__ __isub__ __rsub__;
     multiply __mul__ __imul__ __rmul__;
-    divide __truediv__ __itruediv__ __rtruediv__;
     floor_divide __floordiv__ __ifloordiv__ __rfloordiv__;
     remainder __mod__ __imod__ __rmod__;
     bitwise_and __and__ __iand__ __rand__;

@@ -67,8 +67,6 @@ pub(crate) const METHODS: &[&str] = &[
     "cos",
     "cummax",
     "cummin",
-    "cumprod",
-    "cumsum",
     "diag",
     "diagonal",
     "exp",

@@ -214,10 +214,15 @@ pub(crate) fn functions() -> Vec<Entry> {
     rows
 }
 
-/// Methods that name the correction as the array API standard does.
+/// Methods that take more than the functions (a correction) or less (a dtype).
 pub(crate) fn methods() -> Vec<Entry> {
-    spread_methods! {
+    let mut rows = spread_methods! {
         "var" var "The variance over axes.";
         "std" std "The standard deviation over axes.";
-    }
+    };
+    rows.extend(scans! {
+        "cumsum" cumsum "The sum of the elements up to each.";
+        "cumprod" cumprod "The product of the elements up to each.";
+    });
+    rows
 }

@@ -32,7 +32,7 @@ pub(super) fn by_lane<L: Lanes>(l: L, x: L::F, f: impl Fn(f32) -> f32) -> L::F {
 #[inline(always)]
 pub(super) fn by_pair<L: Lanes>(l: L, a: L::F, b: L::F, f: impl Fn(f32, f32) -> f32) -> L::F {
     let (mut x, y) = (lanes_of(l, a), lanes_of(l, b));
-    for (x, y) in x.iter_mut().zip(y) {
+    for (x, &y) in x.iter_mut().zip(&y) {
         *x = f(*x, y);
     }
     vector_of(l, &x)

@@ -1,6 +1,6 @@
 //! Sorting and selection of rows, and places in a sorted row.
 //!
-//! Elements become unsigned keys ([`key`]). Where keys tell elements apart, keys alone are sorted and
+//! Elements become unsigned keys ([`mod@key`]). Where keys tell elements apart, keys alone are sorted and
 //! turned back; else, and for positions, a key is sorted with its position below it, which makes any
 //! sort stable. What is done depends on the order of the keys and of the positions alone, so that both
 //! ways give one order, of partitions too. Compiled by width, not by dtype.

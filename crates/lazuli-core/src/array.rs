@@ -364,6 +364,11 @@ impl Array {
         &self.node.op
     }
 
+    /// Whether both are the same array: the same result of the same node.
+    pub fn is_same(&self, other: &Array) -> bool {
+        self.key() == other.key()
+    }
+
     /// Identity of the node, for maps over a graph.
     pub(crate) fn key(&self) -> (usize, u32) {
         (Arc::as_ptr(&self.node) as usize, self.index)

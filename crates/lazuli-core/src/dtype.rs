@@ -6,7 +6,9 @@
 use std::fmt;
 
 /// Element type of an array.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[repr(u8)]
 #[allow(missing_docs)]
 pub enum Dtype {

@@ -22,6 +22,7 @@ pub mod dtype;
 pub mod element;
 pub mod error;
 pub mod eval;
+pub mod export;
 pub mod fake;
 pub mod fft;
 mod hash;

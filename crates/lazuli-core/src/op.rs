@@ -1,6 +1,7 @@
 //! Operations as data, and the contract that every family of them meets.
 //!
-//! An [`Op`] can be compared, hashed, fused, printed and exported; backends match on it. Not chosen: a
+//! An [`Op`] can be compared, hashed, fused, printed and exported (names and payloads are what exported files
+//! hold: changing one changes `export::VERSION`); backends match on it. Not chosen: a
 //! trait object per operation, which would hide from `compile` what an operation is.
 
 use std::any::Any;
@@ -20,7 +21,7 @@ use crate::shape::Shape;
 pub type Outs = SmallVec<[(Shape, Dtype); 1]>;
 
 /// A float that is compared and hashed by its bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct F32(u32);
 
 impl F32 {
@@ -45,9 +46,10 @@ impl fmt::Debug for F32 {
 macro_rules! families {
     ($($(#[$doc:meta])* $variant:ident($payload:ty)),* $(,)?) => {
         /// An operation: its family and parameters, never its operands.
-        #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
         pub enum Op {
             /// An array that was given, not computed.
+            #[serde(skip)]
             Leaf,
             $($(#[$doc])* $variant($payload),)*
         }
@@ -170,8 +172,10 @@ families! {
     /// Random bits of keys.
     RandomBits(Box<ops::random::RandomBits>),
     /// A traced function.
+    #[serde(skip)]
     Compiled(crate::compile::Compiled),
     /// An operation of somebody else's.
+    #[serde(skip)]
     Custom(Custom),
 }
 

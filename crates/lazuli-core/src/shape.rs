@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::error::{Error, Result};
 
 /// Dimensions of an array, outermost first; empty for a scalar.
-#[derive(Clone, Eq, Hash, Default)]
+#[derive(Clone, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[allow(clippy::derived_hash_with_manual_eq)] // The same equality.
 pub struct Shape(SmallVec<[usize; 4]>);
 

@@ -49,6 +49,24 @@ pub enum Error {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// One member of an archive is wrong.
+    #[error("{file}: member `{}`: {reason}", one_line(member))]
+    Member {
+        /// The archive.
+        file: String,
+        /// The member's name as stored.
+        member: String,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// An array could not be made or computed.
+    #[error("{file}: {source}")]
+    Array {
+        /// The file that it is read from or written to.
+        file: String,
+        /// Why.
+        source: lazuli_core::Error,
+    },
     /// The place that should be written is taken.
     #[error("{} exists already: remove it, or choose another place", path.display())]
     Exists {
@@ -85,6 +103,22 @@ impl Error {
         Error::Incomplete {
             file: file.to_owned(),
             reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn member(file: &str, member: &str, reason: impl Into<String>) -> Error {
+        Error::Member {
+            file: file.to_owned(),
+            member: member.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// Gives an array's error the name of a file.
+    pub(crate) fn array(file: &str) -> impl FnOnce(lazuli_core::Error) -> Error + '_ {
+        move |source| Error::Array {
+            file: file.to_owned(),
+            source,
         }
     }
 

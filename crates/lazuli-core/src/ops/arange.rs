@@ -11,7 +11,7 @@ use crate::op::{Family, Outs};
 ///
 /// `start` and `step` are the bits of an `i64` for integer dtypes, which wrap, and of an `f64` for the
 /// others.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Arange {
     /// The first number.
     pub start: u64,

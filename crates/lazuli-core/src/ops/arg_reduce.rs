@@ -11,7 +11,7 @@ use crate::shape::Shape;
 use crate::transforms::batch;
 
 /// Position of the first extreme along one axis, kept with length 1; `uint32`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ArgReduce {
     /// The largest rather than the smallest.
     pub max: bool,

@@ -19,7 +19,7 @@ use crate::rows::{self, Rows};
 ///
 /// Operands: `q`, the parts of `k`, the parts of `v` (one each, or three if quantized), the rows table,
 /// and, with `sinks`, a logit per query head.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Attention {
     /// Multiplies the scores.
     pub scale: F32,

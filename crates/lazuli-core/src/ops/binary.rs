@@ -13,7 +13,7 @@ use crate::transforms::batch;
 macro_rules! functions {
     ($($(#[$doc:meta])* $variant:ident $name:ident;)*) => {
         /// An elementwise function of two operands of one shape and dtype.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
         pub enum Binary {
             $($(#[$doc])* $variant,)*
         }

@@ -14,7 +14,7 @@ use crate::rows::{self, Rows};
 /// Where positions live in a cache that keeps only some of them.
 ///
 /// Positions below `keep` stay at their index; position `p >= keep` is at `keep + (p - keep) % len`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Ring {
     /// First positions, which are never overwritten.
     pub keep: u32,
@@ -36,7 +36,7 @@ impl Ring {
 
 /// `cache [slots, heads, capacity, width]` with the rows of `new [t, heads, width]` written at their
 /// positions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct CacheAppend {
     /// None: position `p` is at index `p`.
     pub ring: Option<Ring>,

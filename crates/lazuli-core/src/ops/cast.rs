@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::op::{Family, Outs};
 
 /// Conversion to this dtype. Float to narrower float rounds to nearest even.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Cast(pub Dtype);
 
 impl Family for Cast {

@@ -8,7 +8,7 @@ use crate::op::{Family, Outs};
 use crate::transforms::batch;
 
 /// Joins its operands along this axis.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Concat(pub u8);
 
 impl Family for Concat {

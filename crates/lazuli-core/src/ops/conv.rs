@@ -13,7 +13,7 @@ use crate::shape::Shape;
 use crate::transforms::batch::to_front;
 
 /// How the kernel moves along one spatial axis.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Slide {
     /// Distance from one place of the kernel to the next.
     pub stride: usize,
@@ -89,7 +89,7 @@ impl Slide {
 }
 
 /// `x [n, spatial.., c]` and `w [o, kernel.., c / groups]` to `[n, places.., o]`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Conv {
     /// How the kernel moves along each spatial axis.
     pub slides: SmallVec<[Slide; 3]>,

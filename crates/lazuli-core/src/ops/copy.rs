@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::op::{Family, Outs};
 
 /// A row-major copy.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Copy;
 
 impl Family for Copy {

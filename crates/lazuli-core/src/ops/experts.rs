@@ -15,7 +15,7 @@ use crate::ops::ragged;
 use crate::transforms::{jvp_of_decomposition, vjp_of_decomposition};
 
 /// `logits [t, e]` to the `k` best experts `[t, k]` (`uint32`) and their softmax weights (`f32`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Route {
     /// Experts per token.
     pub k: u32,
@@ -67,7 +67,7 @@ impl Family for Route {
 
 /// `x [t, k]` or `[t, s, k]`, expert ids `[t, s]`, matrices `[e, n, k]` to `[t, s, n]`: each row times
 /// the transpose of its expert's matrix.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct GatherMatmul {
     /// Format of the matrices; none: floats.
     pub quantization: Option<Quantization>,
@@ -178,7 +178,7 @@ impl GatherMatmul {
 }
 
 /// `y [t, s, d]`, ids `[t, s]`, weights `[t, s]` (`f32`) to `[t, d]`: the weighted sum.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Combine;
 
 impl Family for Combine {

@@ -12,7 +12,7 @@ use crate::op::{F32, Family, Outs};
 use crate::transforms::batch;
 
 /// What goes in and comes out.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
     /// `complex64` to `complex64`.
     Complex {
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// A transform along `axes`, the last of which is the one that a real transform halves.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Fft {
     /// What goes in and comes out.
     pub kind: Kind,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 
 /// A conversion to or from E4M3 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Fp8 {
     /// Floats to `uint8`.
     Encode,

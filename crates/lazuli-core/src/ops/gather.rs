@@ -16,7 +16,7 @@ use crate::transforms::batch;
 /// Windows of shape `sizes`, whose corners are given by one index array for each of `axes`.
 ///
 /// Operands: the array, then the indices, all of one integer shape. Result: that shape, then `sizes`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Gather {
     /// The axes that are indexed, each once.
     pub axes: SmallVec<[u8; 8]>,
@@ -162,7 +162,7 @@ impl Gather {
 
 /// `out[.., i, ..] = x[.., indices[.., i, ..], ..]`: one index for each element along this axis. The
 /// operands have one shape but for the axis.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct TakeAlong(pub u8);
 
 /// Checks that `indices` fit `x` but for the axis.

@@ -14,7 +14,7 @@ use crate::shape::Shape;
 
 /// `y [t, n]`, `x [t, k]` and ids `[t]` (`uint32`) to `[experts, n, k]`: each row's outer product,
 /// added to the matrix that its id names.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ScatterOuter {
     /// Matrices of the result.
     pub experts: usize,
@@ -90,7 +90,7 @@ impl Family for ScatterOuter {
 
 /// `a [m, k]`, `b [k, n]` and segments `[s, 2]` (`uint32`) to `[s, m, n]`: the product over each
 /// segment `start..end` of the inner axis. A segment ends at the axis' end at the latest.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct SegmentedMatmul;
 
 impl Family for SegmentedMatmul {

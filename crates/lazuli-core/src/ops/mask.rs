@@ -14,13 +14,13 @@ use crate::shape::Shape;
 /// The array with the rows of a list put where the mask is true, in order.
 ///
 /// Operands: the array, a mask over its leading axes, and the list `[n] ++ other axes`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct MaskedScatter;
 
 /// The rows of an array where the mask is true, in order, then zeros: `[len] ++ other axes`.
 ///
 /// Operands: the array and a mask over its leading axes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct MaskedGather {
     /// Rows of the result.
     pub len: usize,

@@ -12,7 +12,7 @@ use crate::shape::Shape;
 use crate::transforms::batch;
 
 /// `[.., m, k] x [.., k, n] -> [.., m, n]` with equal leading axes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Matmul;
 
 impl Family for Matmul {

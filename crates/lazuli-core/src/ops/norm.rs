@@ -12,7 +12,7 @@ use crate::op::{F32, Family, Outs};
 /// `x * rsqrt(mean(x²) + eps) * weight`, and `* silu(gate)` when gated.
 ///
 /// Operands: `x`, and what the flags say, in their order.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RmsNorm {
     /// Added to the mean of squares.
     pub eps: F32,
@@ -25,7 +25,7 @@ pub struct RmsNorm {
 /// `(x - mean(x)) * rsqrt(var(x) + eps) * weight + bias`.
 ///
 /// Operands: `x`, and what the flags say, in their order.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LayerNorm {
     /// Added to the variance.
     pub eps: F32,

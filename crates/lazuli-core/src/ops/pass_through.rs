@@ -13,7 +13,7 @@ use crate::op::{Family, Op, Outs};
 use crate::transforms;
 
 /// A node whose results are operands.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum PassThrough {
     /// The first operands, once the others are there too.
     Depends {
@@ -21,6 +21,7 @@ pub enum PassThrough {
         outputs: usize,
     },
     /// The last operands, which a function made of the first; the function's own rules hold.
+    #[serde(skip)]
     Custom {
         /// How many operands the function has.
         primals: usize,

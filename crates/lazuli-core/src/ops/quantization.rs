@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::shape::Shape;
 
 /// How the numbers of a group share what they share.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Mode {
     /// Unsigned integers with a scale and a bias per group.
     Affine,
@@ -81,7 +81,7 @@ impl fmt::Display for Mode {
 }
 
 /// A mode with the bits of a number and the numbers that share a scale.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Quantization {
     /// The mode.
     pub mode: Mode,
@@ -208,7 +208,7 @@ impl fmt::Display for Quantization {
 }
 
 /// An affine format: the one that attention reads caches in.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Affine {
     /// Bits of a number.
     pub bits: u8,

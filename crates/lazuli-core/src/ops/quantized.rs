@@ -20,7 +20,7 @@ use crate::transforms::{batch, jvp_of_decomposition};
 const NVFP4_RANGE: f64 = 448.0 * 6.0;
 
 /// `[.., k]` floats to packed values, scales and, in affine mode, biases.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Quantize(pub Quantization);
 
 impl Family for Quantize {
@@ -71,7 +71,7 @@ impl Family for Quantize {
 }
 
 /// Packed values, scales and, in affine mode, biases `[..]` to floats of this dtype.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Dequantize {
     /// The format.
     pub quantization: Quantization,
@@ -181,7 +181,7 @@ impl Family for Dequantize {
 }
 
 /// `x [.., k]` times a packed matrix: the transpose of `[n, k]`, or `[k, n]`; `[.., n]` in `x`'s dtype.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct QuantizedMatmul {
     /// The matrix's format; groups lie along its last axis.
     pub quantization: Quantization,
@@ -297,7 +297,7 @@ impl Family for QuantizedMatmul {
 
 /// Floats rounded to a format and expanded again. Its gradient is that of the identity (the
 /// straight-through estimate; Bengio and others, 2013, arXiv 1308.3432).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct FakeQuantize(pub Quantization);
 
 impl Family for FakeQuantize {

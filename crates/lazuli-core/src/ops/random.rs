@@ -14,7 +14,7 @@ use crate::shape::Shape;
 use crate::transforms::batch;
 
 /// Random bits of `shape` for each key: keys `[.., 2]` give `[.., shape]`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RandomBits {
     /// The shape drawn for one key.
     pub shape: Shape,

@@ -12,7 +12,7 @@ use crate::op::{Family, Outs};
 use crate::transforms::batch;
 
 /// `h[k] = a[k] h[k - 1] + b[k]` along an axis; the first is `b`'s, whatever `a` says.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Recurrence {
     /// The axis.
     pub axis: u8,

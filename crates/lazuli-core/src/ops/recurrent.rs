@@ -14,7 +14,7 @@ use crate::ops::ragged::{self, Tokens};
 use crate::rows::{self, Rows};
 
 /// Depthwise: `x [t, c]`, `weight [c, k]`, `state [slots, k - 1, c]` to `y [t, c]` and the new state.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct CausalConv {
     /// Whether `silu` follows.
     pub silu: bool,
@@ -127,7 +127,7 @@ impl CausalConv {
 /// Operands: `qkv [t, 2 key_heads dk + value_heads dv]`, `a` and `b [t, value_heads]`, `a_log` and
 /// `dt_bias [value_heads]` (`f32`), `state [slots, value_heads, dv, dk]` (`f32`), the rows table.
 /// Results: `y [t, value_heads, dv]` and the new state.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct GatedDelta {
     /// Heads of queries and keys.
     pub key_heads: u32,

@@ -11,7 +11,7 @@ use crate::ops::merge::Merged;
 use crate::transforms::batch;
 
 /// How elements are combined.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs)]
 pub enum Kind {
     Sum,
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 /// A reduction over `axes`, which are sorted and not empty.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Reduce {
     /// How elements are combined. Half types are accumulated in `f32`.
     pub kind: Kind,

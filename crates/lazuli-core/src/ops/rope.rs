@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 
 /// Rotates the first `2 r` dims of `x [t, heads, d]` by `cos, sin [t, r]` (`f32`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Rope {
     /// Pairs are neighbours `(2i, 2i + 1)` rather than halves `(i, i + r)`.
     pub interleaved: bool,

@@ -14,7 +14,7 @@ use crate::op::{F32, Family, Outs};
 /// `softmax(scale * q k^T) v` for `q [b, t, heads, d]`, `k [b, kv_heads, s, d]` and
 /// `v [b, kv_heads, s, dv]`: `[b, t, heads, dv]`. A third operand has a logit per head that joins the
 /// denominator.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ScaledDotProduct {
     /// Multiplies the scores.
     pub scale: F32,

@@ -11,7 +11,7 @@ use crate::op::{Family, Outs};
 use crate::transforms::batch;
 
 /// How elements are combined.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs)]
 pub enum Kind {
     Sum,
@@ -22,7 +22,7 @@ pub enum Kind {
 }
 
 /// A running reduction, of the operand's shape and dtype.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Scan {
     /// How elements are combined. Half types are accumulated in `f32`, `f32` in `f64`.
     pub kind: Kind,

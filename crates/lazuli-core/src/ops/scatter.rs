@@ -16,7 +16,7 @@ use crate::shape::Shape;
 use crate::transforms::batch;
 
 /// What a write does with the element that is there.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Mode {
     /// Replaces it.
     Set,
@@ -60,7 +60,7 @@ pub(super) fn check_updates(
 }
 
 /// Operands: the array, updates of shape `indices ++ window`, then one index array for each of `axes`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Scatter {
     /// The axes that are indexed, each once.
     pub axes: SmallVec<[u8; 8]>,
@@ -171,7 +171,7 @@ impl Family for Scatter {
 /// `out[.., indices[.., i, ..], ..] = updates[.., i, ..]`: one index for each update along the axis.
 ///
 /// Operands: the array, the updates, the indices; they have one shape but for the axis.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ScatterAlong {
     /// The axis that is indexed.
     pub axis: u8,

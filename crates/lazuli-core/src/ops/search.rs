@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 
 /// Which of the places that keep the sequence sorted.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Side {
     /// Before equal elements.
     Left,
@@ -17,7 +17,7 @@ pub enum Side {
 }
 
 /// For each value how many elements of a sorted sequence go before it; `uint32`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct SearchSorted(pub Side);
 
 impl Family for SearchSorted {

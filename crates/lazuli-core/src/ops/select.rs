@@ -9,7 +9,7 @@ use crate::op::{Family, Outs};
 use crate::transforms::batch;
 
 /// `condition ? a : b`, all of one shape.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Select;
 
 impl Family for Select {

@@ -11,7 +11,7 @@ use crate::op::{Family, Op, Outs};
 use crate::transforms::batch;
 
 /// Operands: the array and the update, which is as long as the slice along every axis.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct SliceUpdate {
     /// First element along each axis.
     pub start: SmallVec<[usize; 4]>,

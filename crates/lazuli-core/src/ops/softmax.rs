@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 
 /// Softmax over the last axis.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Softmax;
 
 /// Logarithm of the sum of exponentials over the last axis, which stays with length 1.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LogSumExp;
 
 fn check(op: &'static str, x: &Array) -> Result<()> {

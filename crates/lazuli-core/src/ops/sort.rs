@@ -13,7 +13,7 @@ use crate::op::{Family, Outs};
 use crate::transforms::{batch, jvp_of_decomposition, vjp_of_decomposition};
 
 /// Elements in order along the last axis.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Sort {
     /// Their positions, `uint32`, rather than themselves.
     pub positions: bool,

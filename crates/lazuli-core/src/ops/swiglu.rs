@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 
 /// `silu(gate) * up`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Swiglu;
 
 impl Family for Swiglu {

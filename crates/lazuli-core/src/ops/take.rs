@@ -13,7 +13,7 @@ use crate::transforms::batch;
 
 /// `x.take(indices)` along this axis: the axis is replaced by the shape of the indices. Negative
 /// indices count from the end; one outside the axis is an error when it is evaluated.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Take(pub u8);
 
 impl Family for Take {

@@ -44,7 +44,7 @@ macro_rules! functions {
         /// An elementwise function. The result has the operand's dtype, but for [`Unary::Not`] and
         /// the real results of complex operands. Half types are computed in `f32` and rounded once,
         /// complex numbers in `f64`.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
         pub enum Unary {
             $($(#[$doc])* $variant,)*
         }

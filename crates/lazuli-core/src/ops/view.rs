@@ -13,7 +13,7 @@ use crate::shape::Shape;
 use crate::transforms::batch;
 
 /// A view.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum View {
     /// The same array as a new node.
     Identity,
@@ -269,11 +269,13 @@ pub(super) fn check_slice(
         && step.len() == from.len()
         && len.len() == from.len()
         && (0..from.len()).all(|axis| {
-            let last = start[axis] as isize + step[axis] * (len[axis].max(1) as isize - 1);
+            // Wide enough for whatever an imported function says.
+            let span = step[axis] as i128 * (len[axis].max(1) as i128 - 1);
+            let last = start[axis] as i128 + span;
             len[axis] == 0
                 || (step[axis] != 0
                     && start[axis] < from[axis]
-                    && (0..from[axis] as isize).contains(&last))
+                    && (0..from[axis] as i128).contains(&last))
         });
     if fits {
         return Ok(());

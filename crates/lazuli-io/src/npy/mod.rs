@@ -161,7 +161,7 @@ pub fn save(path: impl AsRef<Path>, dtype: Dtype, shape: &[usize], bytes: &[u8])
 }
 
 /// Everything before the elements.
-fn front(dtype: Dtype, shape: &[usize]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn front(dtype: Dtype, shape: &[usize]) -> std::io::Result<Vec<u8>> {
     let text = header::text(dtype, shape);
     let padded = |fixed: usize| (fixed + text.len() + 1).next_multiple_of(ALIGNMENT);
     let mut front = Vec::with_capacity(padded(12));

@@ -69,8 +69,13 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Incomplete`], [`Error::Malformed`] and [`Error::Tensor`], as for a file.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Checkpoint> {
+        Checkpoint::named(bytes.into(), "safetensors in memory")
+    }
+
+    /// As [`from_bytes`](Checkpoint::from_bytes); errors call it `file`.
+    pub(crate) fn named(bytes: Bytes, file: &str) -> Result<Checkpoint> {
         let mut checkpoint = Checkpoint::empty();
-        checkpoint.add(PathBuf::from("safetensors in memory"), bytes.into())?;
+        checkpoint.add(PathBuf::from(file), bytes)?;
         Ok(checkpoint)
     }
 

@@ -3,7 +3,10 @@
 // `clippy.toml` allows it in tests; what they share is not inside one.
 #![allow(clippy::unwrap_used)]
 
+mod arrays;
+mod exported;
 mod folders;
+mod gguf;
 mod malformed;
 mod mutation;
 mod npy;

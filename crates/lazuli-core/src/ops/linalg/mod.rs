@@ -16,7 +16,7 @@ use crate::shape::Shape;
 use crate::transforms::batch;
 
 /// An operation on matrices `a`, `[.., m, n]`, with `k` the smaller of `m` and `n`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Linalg {
     /// `q`, `[.., m, k]`, and `r`, `[.., k, n]`.
     Qr,

@@ -159,6 +159,8 @@ families! {
     Route(ops::experts::Route),
     /// Product of each row with the matrices of its experts.
     GatherMatmul(ops::experts::GatherMatmul),
+    /// Products with quantized matrices in the arithmetic of each row's role.
+    RoleMatmul(ops::role_matmul::RoleMatmul),
     /// Outer products added to the matrices that ids name.
     ScatterOuter(ops::gather_mm::ScatterOuter),
     /// Matrix products over segments of the inner axis.

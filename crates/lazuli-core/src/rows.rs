@@ -38,6 +38,7 @@ pub struct Sequence {
 pub struct Rows {
     table: Array,
     positions: Array,
+    generated: Array,
     sequences: Arc<[Sequence]>,
     tokens: usize,
     end: usize,
@@ -55,6 +56,7 @@ impl Rows {
     pub fn new(sequences: &[Sequence]) -> Result<Rows> {
         let mut table = Vec::with_capacity(sequences.len() * COLUMNS);
         let mut positions = Vec::new();
+        let mut roles = Vec::new();
         let mut slots = std::collections::HashSet::new();
         let (mut end, mut last_slot) = (0, 0);
         for s in sequences {
@@ -76,11 +78,13 @@ impl Rows {
             let generated = (s.role == Role::Generated) as i32;
             table.extend([slot, s.first as i32, s.len as i32, generated]);
             positions.extend(s.first as i32..stop);
+            roles.resize(positions.len(), generated as u8);
         }
         let tokens = positions.len();
         Ok(Rows {
             table: Array::from_slice(&table, [sequences.len(), COLUMNS])?,
             positions: Array::from_slice(&positions, [tokens])?,
+            generated: Array::from_slice(&roles, [tokens])?,
             sequences: sequences.into(),
             tokens,
             end,
@@ -109,6 +113,11 @@ impl Rows {
     /// `[tokens]` i32: each token's position in its sequence.
     pub fn positions(&self) -> &Array {
         &self.positions
+    }
+
+    /// `[tokens]` u8: 1 for each token that was generated.
+    pub fn generated(&self) -> &Array {
+        &self.generated
     }
 
     /// The sequences, as the host knows them.

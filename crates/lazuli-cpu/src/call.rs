@@ -75,6 +75,8 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::CausalConv(_) => families::recurrent::conv_kernel(inputs),
         Op::GatedDelta(_) => families::recurrent::delta_kernel(inputs),
         Op::Route(_) => families::experts::route_kernel(inputs),
+        Op::RoleMatmul(op) if op.experts => families::experts::matmul_kernel(inputs),
+        Op::RoleMatmul(_) => families::quantized::matmul_kernel(inputs),
         Op::GatherMatmul(_) => families::experts::matmul_kernel(inputs),
         Op::ScatterOuter(_) => families::gather_mm::scatter_kernel(inputs),
         Op::SegmentedMatmul(_) => families::gather_mm::segmented_kernel(inputs),

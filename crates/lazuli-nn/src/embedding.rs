@@ -24,12 +24,13 @@ impl Embedding {
         self.weight.rows(ids, self.dtype)
     }
 
-    /// `x [.., d]` times the transposed table: the logits of a model whose head is its embedding.
+    /// `x [t, d]` times the transposed table: the logits of a model whose head is its embedding, in the
+    /// arithmetic of generated tokens.
     ///
     /// # Errors
     /// [`lazuli_core::Error::Shape`] when the last axis of `x` is not `d`.
     pub fn as_linear(&self, x: &Array) -> Result<Array> {
-        self.weight.product(x)
+        self.weight.product_of(x, None)
     }
 }
 

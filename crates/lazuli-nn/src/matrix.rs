@@ -1,7 +1,7 @@
 //! A matrix, a stack of matrices or a table of rows, as floats or packed.
 
 use lazuli_core::ops::quantized::QuantizedArray;
-use lazuli_core::{Array, Dtype, Result, Shape};
+use lazuli_core::{Array, Dtype, Result, Rows, Shape};
 
 /// Rows of weights along the last axis, in the form in which they are stored.
 #[derive(Clone, Debug)]
@@ -53,6 +53,29 @@ impl Matrix {
         match self {
             Matrix::Float(w) => x.matmul(&w.matrix_transpose()?),
             Matrix::Quantized(q) => x.quantized_matmul(q),
+        }
+    }
+
+    /// [`Matrix::product`] of the rows `[t, k]` of a call, in the arithmetic of each row's role, or of
+    /// generated tokens if there are none.
+    ///
+    /// # Errors
+    /// As [`Matrix::product`].
+    pub fn product_of(&self, x: &Array, rows: Option<&Rows>) -> Result<Array> {
+        match self {
+            Matrix::Quantized(q) => x.role_matmul(q, rows.map(Rows::generated)),
+            Matrix::Float(_) => self.product(x),
+        }
+    }
+
+    /// [`Matrix::gather_product`] of the rows of a call, in the arithmetic of each row's role.
+    ///
+    /// # Errors
+    /// As [`Matrix::gather_product`].
+    pub fn gather_product_of(&self, x: &Array, ids: &Array, rows: &Rows) -> Result<Array> {
+        match self {
+            Matrix::Quantized(q) => x.gather_role_matmul(ids, q, Some(rows.generated())),
+            Matrix::Float(_) => self.gather_product(x, ids),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One matrix per expert, chosen per row.
 
-use lazuli_core::{Array, Result};
+use lazuli_core::{Array, Result, Rows};
 
 use crate::matrix::Matrix;
 use crate::parameter::{Parameter, Parameters, Visitor};
@@ -39,17 +39,23 @@ impl SwitchLinear {
     /// # Errors
     /// [`lazuli_core::Error::Shape`] when the operands do not fit.
     pub fn forward(&self, x: &Array, ids: &Array) -> Result<Array> {
+        self.weight.gather_product(x, &self.places(ids)?)
+    }
+
+    /// [`SwitchLinear::forward`] of the rows of a call, in the arithmetic of each row's role.
+    ///
+    /// # Errors
+    /// As [`SwitchLinear::forward`].
+    pub fn forward_of(&self, x: &Array, ids: &Array, rows: &Rows) -> Result<Array> {
+        self.weight.gather_product_of(x, &self.places(ids)?, rows)
+    }
+
+    /// Where in the stack the matrices of experts are.
+    fn places(&self, ids: &Array) -> Result<Array> {
         match self.part {
-            None => self.weight.gather_product(x, ids),
-            Some((parts, i)) => {
-                let at = ids.multiply(&Array::scalar(parts))?;
-                let at = if i == 0 {
-                    at
-                } else {
-                    at.add(&Array::scalar(i))?
-                };
-                self.weight.gather_product(x, &at)
-            }
+            None => Ok(ids.clone()),
+            Some((parts, 0)) => ids.multiply(&Array::scalar(parts)),
+            Some((parts, i)) => ids.multiply(&Array::scalar(parts))?.add(&Array::scalar(i)),
         }
     }
 

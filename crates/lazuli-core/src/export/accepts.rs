@@ -28,6 +28,7 @@ pub(super) fn check(op: &Op, inputs: &[&Array]) -> Result<()> {
         Op::Dequantize(q) => again(q.quantization),
         Op::QuantizedMatmul(q) => again(q.quantization),
         Op::GatherMatmul(q) => q.quantization.map_or(Ok(()), again),
+        Op::RoleMatmul(q) => again(q.quantization),
         Op::Attention(a) => a.affine.map_or(Ok(()), |affine| again(affine.into())),
         Op::View(view) => match **view {
             View::Bits { from, .. } if inputs.iter().any(|x| x.dtype() != from) => {
@@ -57,6 +58,9 @@ fn operands(op: &Op) -> (usize, usize) {
         Op::Dequantize(op) => op.quantization.parts(),
         Op::QuantizedMatmul(op) => 1 + op.quantization.parts(),
         Op::GatherMatmul(op) => 2 + op.quantization.map_or(1, Quantization::parts),
+        Op::RoleMatmul(op) => {
+            1 + op.quantization.parts() + usize::from(op.experts) + usize::from(op.each)
+        }
         Op::Attention(op) => 2 + 2 * op.parts() + usize::from(op.sinks),
         // A mask of the queries or sinks may follow.
         Op::ScaledDotProduct(_) => return (3, 4),

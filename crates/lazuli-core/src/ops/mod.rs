@@ -32,6 +32,7 @@ pub mod random;
 pub mod recurrence;
 pub mod recurrent;
 pub mod reduce;
+pub mod role_matmul;
 pub mod rope;
 mod rounding;
 pub mod scaled_dot_product;

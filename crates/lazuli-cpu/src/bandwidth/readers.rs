@@ -23,7 +23,7 @@ pub(super) fn read(isa: Isa, reader: Reader, bytes: &[u8]) {
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has AVX-512, and the length is a multiple of `LINE_GROUP`.
-        Isa::Avx512 => unsafe { avx512::read(reader, bytes) },
+        Isa::Avx512 | Isa::Amx => unsafe { avx512::read(reader, bytes) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has AVX2, and the length is a multiple of `LINE_GROUP`.
         Isa::Avx2 => unsafe { avx2::read(reader, bytes) },

@@ -6,10 +6,11 @@ use lazuli_core::{Dtype, Op};
 
 use crate::call::{Call, Run, by_float};
 use crate::families::matmul::weight;
-use crate::families::quantized::{packed, scales_fit};
+use crate::families::quantized::{packed, roles, roles_operand, scales_fit};
 use crate::kernels::Floating;
 use crate::kernels::floats::Strided;
 use crate::kernels::matmul::{GatherLinear, Rows, gather_linear};
+use crate::operand::Operand;
 
 pub(crate) fn route_kernel(inputs: &[Spec]) -> Option<Run> {
     by_float!(inputs[0].dtype, run_route)
@@ -48,9 +49,15 @@ fn run_route<T: Floating>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
 }
 
 fn run_matmul(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
-    let (Op::GatherMatmul(op), [x, ids, w, ..]) = (op, call.inputs) else {
+    let [x, ids, w, ..] = call.inputs else {
         return Ok(());
     };
+    let format = match op {
+        Op::GatherMatmul(op) => op.quantization,
+        Op::RoleMatmul(op) => Some(op.quantization),
+        _ => return Ok(()),
+    };
+    let each = roles_operand(op, call).map(Operand::slice::<u8>);
     let experts = w.shape()[0];
     let slots = ids.shape()[1];
     let chosen = ids.slice::<u32>();
@@ -77,7 +84,7 @@ fn run_matmul(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
                 stride: k,
             },
             x_per_slot: x.shape().len() == 3,
-            weight: match op.quantization {
+            weight: match format {
                 Some(format) => packed(format, &call.inputs[2..]),
                 None => weight(w.bytes(), w.dtype()),
             },
@@ -88,6 +95,7 @@ fn run_matmul(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
             k,
             out: out.bytes(),
             out_dtype,
+            roles: roles(op, each.as_deref()),
         },
     );
     Ok(())

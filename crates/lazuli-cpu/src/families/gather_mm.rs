@@ -7,7 +7,7 @@ use lazuli_core::{Dtype, Op};
 
 use super::elementwise::in_f32;
 use crate::call::{Call, Run};
-use crate::kernels::matmul::{Linear, Rows, Weight, linear};
+use crate::kernels::matmul::{Linear, Roles, Rows, Weight, linear};
 use crate::kernels::quant::floats;
 
 pub(crate) fn scatter_kernel(inputs: &[Spec]) -> Option<Run> {
@@ -60,6 +60,7 @@ fn run_scatter(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
                 k: mine,
                 out: &mut out.bytes()[expert * matrix..][..matrix],
                 out_dtype,
+                roles: Roles::PROMPT,
             },
         );
     }
@@ -97,6 +98,7 @@ fn run_segmented(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
                 k: end - start,
                 out: &mut out.bytes()[i * matrix..][..matrix],
                 out_dtype,
+                roles: Roles::PROMPT,
             },
         );
     }

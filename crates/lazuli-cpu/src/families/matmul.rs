@@ -9,7 +9,7 @@ use super::elementwise::strides;
 use crate::call::{Call, Run};
 use crate::kernels::elementwise::number::Complex;
 use crate::kernels::matmul::wide::{self, Right, Wide};
-use crate::kernels::matmul::{Linear, Rows, Weight, linear};
+use crate::kernels::matmul::{Linear, Roles, Rows, Weight, linear};
 use crate::operand::Operand;
 
 pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
@@ -59,6 +59,7 @@ fn run(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
                 k,
                 out: &mut call.outputs[0].bytes()[batch * m * n * size..][..m * n * size],
                 out_dtype,
+                roles: Roles::PROMPT,
             },
         );
     }

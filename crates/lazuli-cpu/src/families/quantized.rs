@@ -3,11 +3,12 @@
 use lazuli_core::error::Result;
 use lazuli_core::ops::quantized::{Mode, Quantization};
 use lazuli_core::plan::Spec;
+use lazuli_core::rows::Role;
 use lazuli_core::{Dtype, Op};
 
 use super::elementwise::in_f32;
 use crate::call::{Call, Run};
-use crate::kernels::matmul::{Linear, Rows, Weight, linear, quantized_rows};
+use crate::kernels::matmul::{Linear, Roles, Rows, Weight, linear, quantized_rows};
 use crate::kernels::quant::blocks::{Blocks, dequantize_blocks, quantize_blocks};
 use crate::kernels::quant::{Affine, Block, Element, Quantized, ScaleKind, dequantize, quantize};
 use crate::operand::Operand;
@@ -57,6 +58,23 @@ pub(crate) fn packed<'a>(format: Quantization, parts: &[Operand<'a>]) -> Weight<
             bits: format.bits,
             group: format.group,
         }),
+    }
+}
+
+/// The operand that says each row's role.
+pub(crate) fn roles_operand<'a, 'm>(op: &Op, call: &Call<'a, 'm>) -> Option<&'a Operand<'m>> {
+    match op {
+        Op::RoleMatmul(op) if op.each => call.inputs.last(),
+        _ => None,
+    }
+}
+
+/// The roles of the rows, from that operand's elements: a plain product takes its rows for a prompt's.
+pub(crate) fn roles<'a>(op: &Op, each: Option<&'a [u8]>) -> Roles<'a> {
+    match (op, each) {
+        (_, Some(each)) => Roles::Each(each),
+        (Op::RoleMatmul(_), None) => Roles::All(Role::Generated),
+        _ => Roles::All(Role::Prompt),
     }
 }
 
@@ -110,9 +128,12 @@ fn run_dequantize(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
 }
 
 fn run_matmul(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
-    let Op::QuantizedMatmul(op) = op else {
-        return Ok(());
+    let (format, transpose) = match op {
+        Op::QuantizedMatmul(op) => (op.quantization, op.transpose),
+        Op::RoleMatmul(op) => (op.quantization, true),
+        _ => return Ok(()),
     };
+    let each = roles_operand(op, call).map(Operand::slice::<u8>);
     let x = &call.inputs[0];
     let out = &mut call.outputs[0];
     let last = x.shape().len() - 1;
@@ -124,15 +145,16 @@ fn run_matmul(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
             dtype: x.dtype(),
             stride: k,
         },
-        weight: packed(op.quantization, &call.inputs[1..]),
+        weight: packed(format, &call.inputs[1..]),
         m: x.shape()[..last].iter().product(),
         n,
         k,
         out: out.bytes(),
         out_dtype,
+        roles: roles(op, each.as_deref()),
     };
     let (table, pool) = (call.cpu.kernels.matmul, &call.cpu.pool);
-    match op.transpose {
+    match transpose {
         true => linear(table, pool, args),
         false => quantized_rows(table, pool, args),
     }

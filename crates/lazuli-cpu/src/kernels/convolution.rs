@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use lazuli_core::dtype::Dtype;
 
-use super::matmul::{Linear, Rows, Table, Weight, linear};
+use super::matmul::{Linear, Roles, Rows, Table, Weight, linear};
 use super::quant::floats;
 use crate::pool::Pool;
 
@@ -223,6 +223,7 @@ pub fn convolve(
             k,
             out,
             out_dtype: dtype,
+            roles: Roles::PROMPT,
         };
         linear(table, pool, args);
     };

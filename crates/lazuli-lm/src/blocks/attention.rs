@@ -68,14 +68,14 @@ impl Attention {
             y.reshape([t, heads, width])
         };
         let (mut q, gate) = match self.gated {
-            false => (heads(self.q.forward(x)?, d)?, None),
+            false => (heads(self.q.forward_of(x, Some(call.rows))?, d)?, None),
             true => {
-                let both = heads(self.q.forward(x)?, 2 * d)?;
+                let both = heads(self.q.forward_of(x, Some(call.rows))?, 2 * d)?;
                 (both.narrow(2, 0, d)?, Some(both.narrow(2, d, 2 * d)?))
             }
         };
-        let mut k = heads(self.k.forward(x)?, d)?;
-        let v = heads(self.v.forward(x)?, d)?;
+        let mut k = heads(self.k.forward_of(x, Some(call.rows))?, d)?;
+        let v = heads(self.v.forward_of(x, Some(call.rows))?, d)?;
         if let Some((q_norm, k_norm)) = &self.qk_norm {
             (q, k) = (q_norm.forward(&q)?, k_norm.forward(&k)?);
         }
@@ -86,7 +86,8 @@ impl Attention {
         if let Some(gate) = gate {
             y = y.multiply(&gate.sigmoid()?)?;
         }
-        self.o.forward(&y.reshape([t, q.dim(1) * d])?)
+        self.o
+            .forward_of(&y.reshape([t, q.dim(1) * d])?, Some(call.rows))
     }
 }
 

@@ -104,15 +104,19 @@ impl DeltaNet {
     /// When shapes do not fit.
     pub fn forward(&self, x: &Array, call: &Call<'_>, cache: &mut RecurrentCache) -> Result<Array> {
         let input = DeltaRows {
-            qkv: self.inputs.qkv.forward(x)?,
-            a: self.inputs.a.forward(x)?,
-            b: self.inputs.b.forward(x)?,
+            qkv: self.inputs.qkv.forward_of(x, Some(call.rows))?,
+            a: self.inputs.a.forward_of(x, Some(call.rows))?,
+            b: self.inputs.b.forward_of(x, Some(call.rows))?,
         };
         let y = cache.advance(&self.core, input, call.rows)?;
-        let gate = self.inputs.z.forward(x)?.reshape(y.shape())?;
+        let gate = self
+            .inputs
+            .z
+            .forward_of(x, Some(call.rows))?
+            .reshape(y.shape())?;
         let y = self.norm.forward_gated(&y, &gate)?;
-        self.out
-            .forward(&y.reshape([y.dim(0), y.dim(1) * y.dim(2)])?)
+        let y = y.reshape([y.dim(0), y.dim(1) * y.dim(2)])?;
+        self.out.forward_of(&y, Some(call.rows))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The gated MLP: `down(silu(gate(x)) * up(x))`. Shazeer, 2020 (arXiv 2002.05202).
 
-use lazuli_core::{Array, Result};
+use lazuli_core::{Array, Result, Rows};
 use lazuli_nn::{Linear, Parameters, Visitor, join};
 
 use crate::weights::Source;
@@ -35,13 +35,14 @@ impl Mlp {
         })
     }
 
-    /// `x [t, hidden]` to `[t, hidden]`.
+    /// `x [t, hidden]`, the rows of a call, to `[t, hidden]`.
     ///
     /// # Errors
     /// When shapes do not fit.
-    pub fn forward(&self, x: &Array) -> Result<Array> {
-        let inner = self.gate.forward(x)?.swiglu(&self.up.forward(x)?)?;
-        self.down.forward(&inner)
+    pub fn forward(&self, x: &Array, rows: &Rows) -> Result<Array> {
+        let of = |layer: &Linear, x: &Array| layer.forward_of(x, Some(rows));
+        let inner = of(&self.gate, x)?.swiglu(&of(&self.up, x)?)?;
+        of(&self.down, &inner)
     }
 }
 

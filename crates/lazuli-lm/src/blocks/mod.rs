@@ -124,8 +124,8 @@ impl Layer {
         let x = x.add(&mixed)?;
         let normed = self.post_norm.forward(&x)?;
         x.add(&match &self.mlp {
-            FeedForward::Dense(block) => block.forward(&normed)?,
-            FeedForward::Sparse(block) => block.forward(&normed)?,
+            FeedForward::Dense(block) => block.forward(&normed, call.rows)?,
+            FeedForward::Sparse(block) => block.forward(&normed, call.rows)?,
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Shazeer and others, 2017 (arXiv 1701.06538); shared experts: Dai and others, 2024 (arXiv 2401.06066).
 
-use lazuli_core::{Array, Result};
+use lazuli_core::{Array, Result, Rows};
 use lazuli_nn::{Linear, Parameters, Visitor, join};
 
 use super::Mlp;
@@ -51,21 +51,22 @@ impl Moe {
         })
     }
 
-    /// `x [t, hidden]` to `[t, hidden]`.
+    /// `x [t, hidden]`, the rows of a call, to `[t, hidden]`.
     ///
     /// # Errors
     /// When shapes do not fit.
-    pub fn forward(&self, x: &Array) -> Result<Array> {
-        let (ids, weights) = self.router.forward(x)?.route(self.top_k, self.normalize)?;
-        let gate = self.experts.gate.forward(x, &ids)?;
-        let inner = gate.swiglu(&self.experts.up.forward(x, &ids)?)?;
-        let each = self.experts.down.forward(&inner, &ids)?;
+    pub fn forward(&self, x: &Array, rows: &Rows) -> Result<Array> {
+        let scores = self.router.forward_of(x, Some(rows))?;
+        let (ids, weights) = scores.route(self.top_k, self.normalize)?;
+        let gate = self.experts.gate.forward_of(x, &ids, rows)?;
+        let inner = gate.swiglu(&self.experts.up.forward_of(x, &ids, rows)?)?;
+        let each = self.experts.down.forward_of(&inner, &ids, rows)?;
         let routed = each.combine(&ids, &weights)?;
         match &self.shared {
             None => Ok(routed),
             Some((mlp, gate)) => {
-                let weight = gate.forward(x)?.sigmoid()?;
-                routed.add(&mlp.forward(x)?.multiply(&weight)?)
+                let weight = gate.forward_of(x, Some(rows))?.sigmoid()?;
+                routed.add(&mlp.forward(x, rows)?.multiply(&weight)?)
             }
         }
     }

@@ -140,13 +140,14 @@ impl Model {
         Ok(hidden)
     }
 
-    /// Logits `[.., vocab]`, `f32`, of hidden states `[.., hidden]`.
+    /// Logits `[t, vocab]`, `f32`, of hidden states `[t, hidden]`, in the arithmetic of generated tokens
+    /// for all, so that a prompt's last token needs no more than its own.
     ///
     /// # Errors
     /// When the last axis is not the hidden size.
     pub fn logits(&self, hidden: &Array) -> Result<Array> {
         let logits = match &self.head {
-            Some(head) => head.forward(hidden)?,
+            Some(head) => head.forward_of(hidden, None)?,
             None => self.embedding.as_linear(hidden)?,
         };
         logits.astype(Dtype::F32)

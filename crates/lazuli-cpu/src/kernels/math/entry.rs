@@ -34,7 +34,7 @@ impl<K: Kernel> Entry<K> {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::<K>,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => avx512::<K>,
+            Isa::Avx512 | Isa::Amx => avx512::<K>,
             #[cfg(not(target_arch = "x86_64"))]
             _ => portable::<K>,
         })

@@ -7,9 +7,14 @@
 use std::ops::Range;
 
 use lazuli_core::dtype::Dtype;
+use lazuli_core::rows::Role;
 
+use super::panels::Panels;
 use super::scratch::{self, Lines};
-use super::table::{Arithmetic, Decoder, MAX_COLUMNS, ROWS, Table};
+use super::table::{
+    Arithmetic, Arrange, BLOCK_COLUMNS, BLOCK_ROWS, BlockProduct, Blocks, Decoder, Expand,
+    MAX_COLUMNS, ROWS, Table,
+};
 use super::{Matrix, Rows, Weight};
 use crate::kernels::quant::floats;
 use crate::pool::Pool;
@@ -23,6 +28,9 @@ const TILE_BYTES: usize = 256 << 10;
 /// Weight rows of a tile that is not kept.
 const FEW_TILE: usize = 256;
 
+/// Activation rows that meet weights decoded in registers before the next weights are read.
+const ROUND: usize = 64;
+
 /// One product; the outputs are passed beside it.
 pub(super) struct Job<'a> {
     /// `[experts * n, k]`.
@@ -34,6 +42,8 @@ pub(super) struct Job<'a> {
     pub(super) slots_per_x: usize,
     /// The output rows in the order of their groups; `None` is ascending.
     pub(super) order: Option<&'a [u32]>,
+    /// Of all rows of the groups.
+    pub(super) role: Role,
 }
 
 /// The output rows `order[first..first + rows]` belong to `expert`.
@@ -63,7 +73,7 @@ struct Out {
 // SAFETY: a place (row, weight row) belongs to the thread that owns the weight row.
 unsafe impl Sync for Out {}
 
-/// Computes all groups. `out` has a row of `n` for each row of the groups, which cover it.
+/// Computes all groups. `out` has rows of `n`, those of the groups among them.
 pub(super) fn run(
     table: &Table,
     pool: &Pool,
@@ -73,35 +83,74 @@ pub(super) fn run(
     out_dtype: Dtype,
 ) {
     let rows: usize = groups.iter().map(|group| group.rows).sum();
-    assert_eq!(out.len(), rows * job.n * out_dtype.size());
+    let row_bytes = job.n * out_dtype.size();
+    let covered = match job.order {
+        Some(order) => order.iter().max().map_or(0, |&row| row as usize + 1),
+        None => rows,
+    };
+    assert!(out.len() >= covered * row_bytes);
+    if rows == 0 {
+        return;
+    }
     if job.matrix.k == 0 || out.is_empty() {
         // Zero in every dtype.
         return out.fill(0);
     }
     let arithmetic = table.arithmetic(job.x.dtype, &job.matrix.weight);
-    let kernel = Kernel::new(arithmetic, &job.matrix);
+    let kernel = Kernel::new(arithmetic, &job.matrix, job.role);
     let out = Out {
         first: out.as_mut_ptr(),
         dtype: out_dtype,
         n: job.n,
     };
     let serial = rows * job.n * job.matrix.k < SERIAL;
+    let helpers = (!serial).then_some(pool);
     scratch::with_packed(|lines| {
-        let x = kernel.pack(job, lines, (!serial).then_some(pool));
-        let work = |range: Range<usize>| {
-            scratch::with_tile(|lines| {
-                for group in groups {
-                    kernel.group(job, *group, range.clone(), &x, &out, lines);
+        let x = kernel.pack(job, lines, helpers);
+        let part = |group| Part {
+            job,
+            group,
+            x: &x,
+            out: &out,
+        };
+        let Some((blocks, expand)) = kernel.blocks() else {
+            return each_range(job.n, ROWS, helpers, |range, lines| {
+                for &group in groups {
+                    kernel.group(&part(group), range.clone(), lines);
                 }
             });
         };
-        if serial {
-            return work(0..job.n);
-        }
-        let blocks = job.n.div_ceil(ROWS);
-        let parts = pool.threads().min(blocks);
-        let border = |part: usize| (part * blocks / parts * ROWS).min(job.n);
-        pool.run(parts, &|part| work(border(part)..border(part + 1)));
+        scratch::with_panels(|lines| {
+            let row = |group, i| part(group).x_row(i);
+            // SAFETY: the table was made for this machine, and `pack` made rows of bf16.
+            let panels =
+                unsafe { Panels::new(blocks.panel, groups, row, kernel.k, lines, helpers) };
+            each_range(job.n, BLOCK_ROWS, helpers, |range, lines| {
+                for (g, &group) in groups.iter().enumerate() {
+                    let panels = || panels.of(g, group);
+                    let product = blocks.product;
+                    kernel.by_blocks(expand, product, &part(group), panels, range.clone(), lines);
+                }
+            });
+        });
+    });
+}
+
+/// Gives each thread a range of the weight rows, of whole steps.
+fn each_range(
+    n: usize,
+    step: usize,
+    pool: Option<&Pool>,
+    work: impl Fn(Range<usize>, &mut Lines) + Sync,
+) {
+    let Some(pool) = pool else {
+        return scratch::with_tile(|lines| work(0..n, lines));
+    };
+    let steps = n.div_ceil(step);
+    let parts = pool.threads().min(steps);
+    let border = |part: usize| (part * steps / parts * step).min(n);
+    pool.run(parts, &|part| {
+        scratch::with_tile(|lines| work(border(part)..border(part + 1), lines));
     });
 }
 
@@ -116,8 +165,8 @@ struct Kernel<'a> {
 }
 
 impl<'a> Kernel<'a> {
-    fn new(arithmetic: &'a Arithmetic, matrix: &Matrix<'a>) -> Kernel<'a> {
-        let decoder = (arithmetic.decoder)(&matrix.weight);
+    fn new(arithmetic: &'a Arithmetic, matrix: &Matrix<'a>, role: Role) -> Kernel<'a> {
+        let decoder = (arithmetic.decoder)(&matrix.weight, role);
         let k = matrix.k.next_multiple_of(decoder.block);
         let direct = match (arithmetic.element, matrix.weight) {
             (Dtype::F32, Weight::F32(bytes)) | (Dtype::BF16, Weight::BF16(bytes)) => Some(bytes),
@@ -131,21 +180,28 @@ impl<'a> Kernel<'a> {
         }
     }
 
+    /// Bytes of a row of elements.
     fn row_bytes(&self) -> usize {
         self.k * self.arithmetic.element.size()
+    }
+
+    /// Bytes of a packed row of activations.
+    fn packed_bytes(&self) -> usize {
+        let extra = |arrange: Arrange| (arrange.extra)(self.k, arrange.group);
+        self.row_bytes() + self.decoder.arrange.map_or(0, extra)
     }
 
     /// Converts, pads and reorders the activations, unless they can be read where they are.
     fn pack(&self, job: &Job<'_>, lines: &mut Lines, pool: Option<&Pool>) -> Packed {
         let (x, k) = (&job.x, job.matrix.k);
-        let natural = self.decoder.reorder.is_none();
+        let natural = self.decoder.arrange.is_none();
         if natural && x.dtype == self.arithmetic.element && k == self.k {
             return Packed {
                 first: x.bytes.as_ptr(),
                 stride: x.stride * x.dtype.size(),
             };
         }
-        let stride = self.row_bytes();
+        let stride = self.packed_bytes();
         let bytes = lines.bytes(job.x_rows * stride);
         let first = bytes.as_ptr();
         match pool {
@@ -168,11 +224,11 @@ impl<'a> Kernel<'a> {
     }
 
     fn pack_rows(&self, x: &Rows<'_>, k: usize, first: usize, packed: &mut [u8]) {
-        for (i, packed) in packed.chunks_exact_mut(self.row_bytes()).enumerate() {
+        for (i, packed) in packed.chunks_exact_mut(self.packed_bytes()).enumerate() {
             let source = x.row(first + i, k);
             if x.dtype == self.arithmetic.element {
                 packed[..source.len()].copy_from_slice(source);
-                packed[source.len()..].fill(0);
+                packed[source.len()..self.row_bytes()].fill(0);
             } else {
                 // The only other element is f32.
                 let mut values = [0.0; 64];
@@ -182,89 +238,147 @@ impl<'a> Kernel<'a> {
                     floats::read(x.dtype, source, values);
                     floats::write(Dtype::F32, values, packed);
                 }
-                packed[k * 4..].fill(0);
+                packed[k * 4..self.row_bytes()].fill(0);
             }
-            if let Some(reorder) = self.decoder.reorder {
+            if let Some(arrange) = self.decoder.arrange {
                 // SAFETY: the table was made for this machine.
-                unsafe { reorder(packed) };
+                unsafe { (arrange.row)(packed, self.k, arrange.group) };
             }
         }
     }
 
     /// The weight rows `range` of the group's expert with all rows of the group.
-    fn group(
+    fn group(&self, part: &Part<'_>, range: Range<usize>, lines: &mut Lines) {
+        match self.decoder.expand {
+            Some(expand) if part.group.rows > self.decoder.fused.len() => {
+                self.through_tiles(expand, part, range, lines);
+            }
+            _ => self.in_registers(part, range, lines),
+        }
+    }
+
+    /// The functions for blocks, if that is how these weights are multiplied.
+    fn blocks(&self) -> Option<(Blocks, Expand)> {
+        Some((self.arithmetic.blocks?, self.decoder.expand?))
+    }
+
+    /// By blocks of weight rows that were decoded to memory, and panels.
+    fn by_blocks<'p, I: Iterator<Item = (Range<usize>, &'p [u8])>>(
         &self,
-        job: &Job<'_>,
-        group: Group,
+        expand: Expand,
+        product: BlockProduct,
+        part: &Part<'_>,
+        panels: impl Fn() -> I,
         range: Range<usize>,
-        x: &Packed,
-        out: &Out,
         lines: &mut Lines,
     ) {
-        let place = |i: usize| match job.order {
-            Some(order) => order[group.first + i] as usize,
-            None => group.first + i,
-        };
-        // SAFETY: `place` is below the number of output rows, and the rows of `x` were checked to
-        // be that many over `slots_per_x`.
-        let x_row = |i: usize| unsafe { x.first.add(place(i) / job.slots_per_x * x.stride) };
-        let expert_row = group.expert * job.n;
+        let row_bytes = self.row_bytes();
+        let tile_rows = (TILE_BYTES / row_bytes / BLOCK_ROWS * BLOCK_ROWS).clamp(BLOCK_ROWS, 128);
+        let first = part.group.expert * part.job.n;
+        for tile in rounds(range, tile_rows) {
+            let sums_bytes = BLOCK_COLUMNS * tile_rows * 4;
+            let bytes = lines.bytes(sums_bytes + tile_rows * row_bytes);
+            let (sums, decoded) = bytes.split_at_mut(sums_bytes);
+            let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
+            let whole = tile.len().is_multiple_of(BLOCK_ROWS);
+            let weights = match self.direct {
+                Some(bytes) if whole => bytes[(first + tile.start) * row_bytes..].as_ptr(),
+                _ => {
+                    // The last row again below the last.
+                    let rows = tile.len().next_multiple_of(BLOCK_ROWS);
+                    let decoded = &mut decoded[..rows * row_bytes];
+                    for (i, dst) in decoded.chunks_exact_mut(ROWS * row_bytes).enumerate() {
+                        let row = |r: usize| first + (tile.start + i * ROWS + r).min(tile.end - 1);
+                        // SAFETY: the table was made for this machine, the decoder for this kind of
+                        // matrix, which has all experts' rows; `dst` has a padded row for each.
+                        unsafe { expand(&part.job.matrix, std::array::from_fn(row), dst) };
+                    }
+                    decoded.as_ptr()
+                }
+            };
+            for (rows, panel) in panels() {
+                for block in (0..tile.len()).step_by(BLOCK_ROWS) {
+                    let mut products = [[0.0; BLOCK_ROWS]; BLOCK_COLUMNS];
+                    // SAFETY: the table was made for this machine; the tile has whole blocks of padded
+                    // rows, as has the panel.
+                    unsafe {
+                        let weights = weights.add(block * row_bytes);
+                        product(weights, row_bytes, panel, self.k, &mut products);
+                    }
+                    for (sums, products) in sums.chunks_exact_mut(tile_rows).zip(&products) {
+                        sums[block..block + BLOCK_ROWS].copy_from_slice(products);
+                    }
+                }
+                part.store(rows, &tile, sums, tile_rows);
+            }
+        }
+    }
+
+    /// By kernels that decode weights in registers, again for every few rows while they are in L1.
+    fn in_registers(&self, part: &Part<'_>, range: Range<usize>, lines: &mut Lines) {
+        let fused = self.decoder.fused;
+        for rows in rounds(0..part.group.rows, ROUND) {
+            let mut pointers = [[std::ptr::null(); MAX_COLUMNS]; ROUND];
+            for (columns, x) in shares(rows.len(), fused.len()).zip(&mut pointers) {
+                *x = part.x_rows(rows.start, &columns);
+            }
+            for tile in rounds(range.clone(), FEW_TILE) {
+                let fours = part.fours(&tile);
+                let sums = lines.bytes(rows.len() * FEW_TILE * 4);
+                let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
+                for i in 0..fours.count {
+                    let of = fours.rows(i);
+                    for (columns, x) in shares(rows.len(), fused.len()).zip(&pointers) {
+                        let mut products = [[0.0; ROWS]; MAX_COLUMNS];
+                        let products = &mut products[..columns.len()];
+                        // SAFETY: the table was made for this machine, the decoder for this kind of
+                        // matrix, which has all experts' rows; `x` is padded.
+                        unsafe { fused[columns.len() - 1](&part.job.matrix, of, x, products) };
+                        let sums = &mut sums[columns.start * FEW_TILE..];
+                        fours.scatter(i, products, sums, FEW_TILE);
+                    }
+                }
+                part.store(rows.clone(), &tile, sums, FEW_TILE);
+            }
+        }
+    }
+
+    /// By decoding weights to memory once for many rows.
+    fn through_tiles(
+        &self,
+        expand: Expand,
+        part: &Part<'_>,
+        range: Range<usize>,
+        lines: &mut Lines,
+    ) {
+        let all = part.group.rows;
         let row_bytes = self.row_bytes();
         let columns = self.arithmetic.dot.len();
-        let blocks = group.rows.div_ceil(columns);
         // A few rows meet each weight while it is in L1, right after it was decoded; many rows
         // meet a tile of weights in L2.
-        let few = blocks <= 2;
+        let few = all <= 2 * columns;
         let tile_rows = match TILE_BYTES / row_bytes {
             _ if few => FEW_TILE,
             rows => (rows / ROWS * ROWS).clamp(ROWS, 64),
         };
         for tile in rounds(range, tile_rows) {
-            let fours = Fours::new(expert_row + tile.start..expert_row + tile.end);
-            let sums_rows = if few { group.rows } else { columns };
+            let fours = part.fours(&tile);
+            let sums_rows = if few { all } else { columns };
             let sums_bytes = (sums_rows * tile_rows * 4).next_multiple_of(64);
             let together = if few { 1 } else { fours.count };
             let bytes = lines.bytes(sums_bytes + together * ROWS * row_bytes);
             let (sums, decoded) = bytes.split_at_mut(sums_bytes);
             let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
-            let store = |rows: Range<usize>, sums: &[f32]| {
-                for (i, sums) in rows.zip(sums.chunks_exact(tile_rows)) {
-                    // SAFETY: this thread owns the weight rows of the tile.
-                    unsafe { out.store(place(i), tile.start, &sums[..tile.len()]) };
-                }
-            };
-
-            if let Some(fused) = self.decoder.fused.get(group.rows - 1) {
-                let mut pointers = [std::ptr::null(); MAX_COLUMNS];
-                for (i, pointer) in pointers[..group.rows].iter_mut().enumerate() {
-                    *pointer = x_row(i);
-                }
-                let mut products = [[0.0; ROWS]; MAX_COLUMNS];
-                let products = &mut products[..group.rows];
-                for i in 0..fours.count {
-                    // SAFETY: the table was made for this machine, the decoder for this kind of
-                    // matrix, which has all experts' rows; `x` is padded.
-                    unsafe { fused(&job.matrix, fours.rows(i), &pointers, products) };
-                    fours.scatter(i, products, sums, tile_rows);
-                }
-                store(0..group.rows, sums);
-                continue;
-            }
             for first in (0..fours.count).step_by(together) {
                 if self.direct.is_none() {
                     for (i, dst) in decoded.chunks_exact_mut(ROWS * row_bytes).enumerate() {
                         let rows = fours.rows(first + i);
-                        // SAFETY: as above; `dst` has a padded row for each.
-                        unsafe { (self.decoder.expand)(&job.matrix, rows, dst) };
+                        // SAFETY: as in `in_registers`; `dst` has a padded row for each.
+                        unsafe { expand(&part.job.matrix, rows, dst) };
                     }
                 }
-                for block in 0..blocks {
-                    let share = |block: usize| block * group.rows / blocks;
-                    let rows = share(block)..share(block + 1);
-                    let mut pointers = [std::ptr::null(); MAX_COLUMNS];
-                    for (i, pointer) in rows.clone().zip(&mut pointers) {
-                        *pointer = x_row(i);
-                    }
+                for rows in shares(all, columns) {
+                    let x = part.x_rows(0, &rows);
                     let sums = if few {
                         &mut sums[rows.start * tile_rows..]
                     } else {
@@ -284,17 +398,66 @@ impl<'a> Kernel<'a> {
                         let dot = self.arithmetic.dot[rows.len() - 1];
                         // SAFETY: the table was made for this machine; the weights and the rows of
                         // `x` are padded to `k`.
-                        unsafe { dot(weights, &pointers, self.k, products) };
+                        unsafe { dot(weights, &x, self.k, products) };
                         fours.scatter(first + i, products, sums, tile_rows);
                     }
                     if !few {
-                        store(rows, sums);
+                        part.store(rows, &tile, sums, tile_rows);
                     }
                 }
             }
             if few {
-                store(0..group.rows, sums);
+                part.store(0..all, &tile, sums, tile_rows);
             }
+        }
+    }
+}
+
+/// A group of a job, and where its operands are.
+struct Part<'a> {
+    job: &'a Job<'a>,
+    group: Group,
+    x: &'a Packed,
+    out: &'a Out,
+}
+
+impl Part<'_> {
+    /// The output row of row `i` of the group.
+    fn place(&self, i: usize) -> usize {
+        match self.job.order {
+            Some(order) => order[self.group.first + i] as usize,
+            None => self.group.first + i,
+        }
+    }
+
+    /// Pointers to the activations of the group's rows `first + rows`.
+    fn x_rows(&self, first: usize, rows: &Range<usize>) -> [*const u8; MAX_COLUMNS] {
+        let mut pointers = [std::ptr::null(); MAX_COLUMNS];
+        for (i, pointer) in rows.clone().zip(&mut pointers) {
+            *pointer = self.x_row(first + i);
+        }
+        pointers
+    }
+
+    /// The activations of row `i` of the group.
+    fn x_row(&self, i: usize) -> *const u8 {
+        let row = self.place(i) / self.job.slots_per_x;
+        // SAFETY: the place is below the number of output rows, and the rows of `x` were checked to be
+        // that many over `slots_per_x`.
+        unsafe { self.x.first.add(row * self.x.stride) }
+    }
+
+    /// A tile of the expert's rows, as rows of the matrix.
+    fn fours(&self, tile: &Range<usize>) -> Fours {
+        let first = self.group.expert * self.job.n;
+        Fours::new(first + tile.start..first + tile.end)
+    }
+
+    /// Rounds the sums of a tile to the output; `sums` has a row of `stride` for each of `rows`.
+    fn store(&self, rows: Range<usize>, tile: &Range<usize>, sums: &[f32], stride: usize) {
+        for (i, sums) in rows.zip(sums.chunks_exact(stride)) {
+            // SAFETY: this thread owns the weight rows of the tile.
+            unsafe { (self.out).store(self.place(i), tile.start, &sums[..tile.len()]) };
         }
     }
 }
@@ -349,4 +512,10 @@ fn rounds(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>>
     range
         .step_by(len)
         .map(move |start| start..end.min(start + len))
+}
+
+/// `0..count` in the fewest even shares of at most `most`.
+fn shares(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let blocks = count.div_ceil(most);
+    (0..blocks).map(move |block| block * count / blocks..(block + 1) * count / blocks)
 }

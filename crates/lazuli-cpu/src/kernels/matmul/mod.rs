@@ -6,10 +6,12 @@
 //! kernel of a path and summed by the same tree; M chooses only loops, tiles and threads. That is
 //! why lanes run over K and not over N, which is how a general GEMM would do it.
 //!
-//! Two arithmetics, chosen by dtypes alone:
+//! The arithmetic is chosen by dtypes and, for affine weights, by the rows' role:
 //! - `bf16` activations with `bf16` or quantized weights, where the path has bf16 dot products
 //!   (AVX-512): weights become bf16 values (affine: `code * scale + bias` in f32, rounded once; blocks
 //!   of floats exactly), and pairs of products are summed in f32.
+//! - `bf16` activations of generated tokens with affine weights on the same path: activations become
+//!   integers of 16 bits by group, sums within a group are exact (`avx512/digits.rs`).
 //! - everything else: operands become f32 exactly (affine: `code * scale + bias` in f32), and
 //!   products are summed in f32.
 //!
@@ -18,11 +20,14 @@
 //! cost a copy of every mapped file.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod blocks;
 mod driver;
+mod panels;
 mod portable;
 mod scratch;
 #[cfg(target_arch = "x86_64")]
@@ -38,6 +43,7 @@ pub use table::Table;
 pub use turned::quantized_rows;
 
 use lazuli_core::dtype::Dtype;
+use lazuli_core::rows::Role;
 
 use super::quant::floats;
 pub use super::quant::{Affine, Block};
@@ -83,6 +89,39 @@ pub struct Linear<'a> {
     pub out: &'a mut [u8],
     /// `F32`, `F16` or `BF16`: sums are rounded to it once.
     pub out_dtype: Dtype,
+    /// The role of each row.
+    pub roles: Roles<'a>,
+}
+
+/// Which rows are of generated tokens.
+#[derive(Clone, Copy, Debug)]
+pub enum Roles<'a> {
+    /// All are of this role.
+    All(Role),
+    /// One number per row, 0 for a prompt's.
+    Each(&'a [u8]),
+}
+
+impl Roles<'_> {
+    /// What products without roles take their rows for.
+    pub const PROMPT: Roles<'static> = Roles::All(Role::Prompt);
+
+    fn of(self, row: usize) -> Role {
+        match self {
+            Roles::All(role) => role,
+            Roles::Each(generated) if generated[row] == 0 => Role::Prompt,
+            Roles::Each(_) => Role::Generated,
+        }
+    }
+
+    /// The role of all of the rows, if they have one.
+    fn common(self, rows: usize) -> Option<Role> {
+        if let Roles::Each(generated) = self {
+            assert_eq!(generated.len(), rows, "roles of {rows} rows");
+        }
+        let first = (rows > 0).then(|| self.of(0))?;
+        (1..rows).all(|row| self.of(row) == first).then_some(first)
+    }
 }
 
 /// What [`gather_linear`] computes: `out[t, s] = x[t (, s)] . weight[ids[t, s]]` transposed.
@@ -108,6 +147,8 @@ pub struct GatherLinear<'a> {
     pub out: &'a mut [u8],
     /// `F32`, `F16` or `BF16`.
     pub out_dtype: Dtype,
+    /// The role of each token.
+    pub roles: Roles<'a>,
 }
 
 /// `x` times the transpose of `weight`.
@@ -123,6 +164,7 @@ pub fn linear(table: &Table, pool: &Pool, args: Linear<'_>) {
         k,
         out,
         out_dtype,
+        roles,
     } = args;
     let matrix = Matrix::new(weight, n, k);
     x.check(m, k);
@@ -132,20 +174,31 @@ pub fn linear(table: &Table, pool: &Pool, args: Linear<'_>) {
         m * n * out_dtype.size(),
         "linear: length of the output"
     );
-    let job = driver::Job {
-        matrix,
-        n,
-        x,
-        x_rows: m,
-        slots_per_x: 1,
-        order: None,
+    let mut run = |order: Option<&[u32]>, role, groups: &[_]| {
+        let job = driver::Job {
+            matrix,
+            n,
+            x,
+            x_rows: m,
+            slots_per_x: 1,
+            order,
+            role,
+        };
+        driver::run(table, pool, &job, groups, out, out_dtype);
     };
-    let group = driver::Group {
-        expert: 0,
-        first: 0,
-        rows: m,
-    };
-    driver::run(table, pool, &job, &[group], out, out_dtype);
+    if let Some(role) = roles.common(m) {
+        let group = driver::Group {
+            expert: 0,
+            first: 0,
+            rows: m,
+        };
+        return run(None, role, &[group]);
+    }
+    scratch::with_sorting(|sorting| {
+        let (order, [prompts, generated]) = sorting.sort(m, 1, |row| (roles.of(row), 0));
+        run(Some(order), Role::Prompt, prompts);
+        run(Some(order), Role::Generated, generated);
+    });
 }
 
 /// Each row times the transpose of the expert that `ids` names for it: a mixture of experts.
@@ -167,6 +220,7 @@ pub fn gather_linear(table: &Table, pool: &Pool, args: GatherLinear<'_>) {
         k,
         out,
         out_dtype,
+        roles,
     } = args;
     let matrix = Matrix::new(weight, experts * n, k);
     assert!(
@@ -185,17 +239,23 @@ pub fn gather_linear(table: &Table, pool: &Pool, args: GatherLinear<'_>) {
         ids.len() * n * out_dtype.size(),
         "gather_linear: length of the output"
     );
+    let all = roles.common(ids.len() / slots);
     scratch::with_sorting(|sorting| {
-        let (order, groups) = sorting.sort(ids, experts);
-        let job = driver::Job {
-            matrix,
-            n,
-            x,
-            x_rows,
-            slots_per_x,
-            order: Some(order),
-        };
-        driver::run(table, pool, &job, groups, out, out_dtype);
+        let role = |row: usize| all.unwrap_or_else(|| roles.of(row / slots));
+        let of = |row: usize| (role(row), ids[row] as usize);
+        let (order, [prompts, generated]) = sorting.sort(ids.len(), experts, of);
+        for (role, groups) in [(Role::Prompt, prompts), (Role::Generated, generated)] {
+            let job = driver::Job {
+                matrix,
+                n,
+                x,
+                x_rows,
+                slots_per_x,
+                order: Some(order),
+                role,
+            };
+            driver::run(table, pool, &job, groups, out, out_dtype);
+        }
     });
 }
 

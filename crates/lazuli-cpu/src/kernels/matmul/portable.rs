@@ -12,13 +12,14 @@ const LANES: usize = 8;
 
 pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     element: Dtype::F32,
-    decoder: |_| Decoder {
+    decoder: |_, _| Decoder {
         block: LANES,
-        expand,
+        expand: Some(expand),
         fused: &[],
-        reorder: None,
+        arrange: None,
     },
     dot: &[dot::<1> as Dot, dot::<2>],
+    blocks: None,
 };
 
 fn expand(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {

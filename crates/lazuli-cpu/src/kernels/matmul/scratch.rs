@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use lazuli_core::rows::Role;
+
 use super::driver::Group;
 
 /// A cache line, for alignment.
@@ -31,6 +33,7 @@ impl Lines {
 
 thread_local! {
     static PACKED: Cell<Lines> = const { Cell::new(Lines(Vec::new())) };
+    static PANELS: Cell<Lines> = const { Cell::new(Lines(Vec::new())) };
     static TILE: Cell<Lines> = const { Cell::new(Lines(Vec::new())) };
     static SORTING: Cell<Sorting> = const { Cell::new(Sorting::EMPTY) };
 }
@@ -38,6 +41,11 @@ thread_local! {
 /// Lends this thread's memory for packed activations. A nested loan starts empty.
 pub(super) fn with_packed<R>(f: impl FnOnce(&mut Lines) -> R) -> R {
     lend(&PACKED, f)
+}
+
+/// Lends this thread's memory for panels of activations.
+pub(super) fn with_panels<R>(f: impl FnOnce(&mut Lines) -> R) -> R {
+    lend(&PANELS, f)
 }
 
 /// Lends this thread's memory for a weight tile and its results.
@@ -60,7 +68,7 @@ fn lend<T: Default, R>(
     result
 }
 
-/// A counting sort of row indices by expert.
+/// A counting sort of row indices by role and expert.
 #[derive(Default)]
 pub(super) struct Sorting {
     next: Vec<u32>,
@@ -75,43 +83,53 @@ impl Sorting {
         groups: Vec::new(),
     };
 
-    /// The indices of `ids` in order of their expert, and the experts that have any.
-    pub(super) fn sort(&mut self, ids: &[u32], experts: usize) -> (&[u32], &[Group]) {
+    /// The rows of `0..count`, prompts first and by expert, and the groups of each role that have any.
+    pub(super) fn sort(
+        &mut self,
+        count: usize,
+        experts: usize,
+        of: impl Fn(usize) -> (Role, usize),
+    ) -> (&[u32], [&[Group]; 2]) {
         let Sorting {
             next,
             order,
             groups,
         } = self;
+        let key = |row: usize| {
+            let (role, expert) = of(row);
+            assert!(expert < experts, "expert {expert} of {experts}");
+            (role == Role::Generated) as usize * experts + expert
+        };
         next.clear();
-        next.resize(experts, 0);
-        for &id in ids {
-            assert!(
-                (id as usize) < experts,
-                "gather_linear: expert {id} of {experts}"
-            );
-            next[id as usize] += 1;
+        next.resize(2 * experts, 0);
+        for row in 0..count {
+            next[key(row)] += 1;
         }
         groups.clear();
-        let mut first = 0;
-        for (expert, count) in next.iter_mut().enumerate() {
+        let (mut first, mut prompts) = (0, 0);
+        for (key, count) in next.iter_mut().enumerate() {
             let rows = *count as usize;
             *count = first as u32;
             if rows > 0 {
                 groups.push(Group {
-                    expert,
+                    expert: key % experts,
                     first,
                     rows,
                 });
                 first += rows;
             }
+            if key < experts {
+                prompts = groups.len();
+            }
         }
         order.clear();
-        order.resize(ids.len(), 0);
-        for (index, &id) in ids.iter().enumerate() {
-            let place = &mut next[id as usize];
-            order[*place as usize] = index as u32;
+        order.resize(count, 0);
+        for row in 0..count {
+            let place = &mut next[key(row)];
+            order[*place as usize] = row as u32;
             *place += 1;
         }
-        (order, groups)
+        let (prompts, generated) = groups.split_at(prompts);
+        (order, [prompts, generated])
     }
 }

@@ -4,10 +4,11 @@
 //! weight elements in the same order, so that any of them can stand in for another.
 
 use lazuli_core::dtype::Dtype;
+use lazuli_core::rows::Role;
 
 use super::{Matrix, Weight, portable};
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512};
+use super::{amx, avx2, avx512};
 use crate::isa::Isa;
 
 /// Weight rows that a kernel takes at a time.
@@ -27,29 +28,74 @@ pub struct Table {
 pub(super) struct Arithmetic {
     /// `F32` or `BF16`: the type of decoded weights and packed activations.
     pub(super) element: Dtype,
-    /// The functions for a kind of weight.
-    pub(super) decoder: fn(&Weight<'_>) -> Decoder,
+    /// The functions for a kind of weight and a role.
+    pub(super) decoder: fn(&Weight<'_>, Role) -> Decoder,
     /// `dot[c - 1]` takes `c` activation rows.
     pub(super) dot: &'static [Dot],
+    /// What takes the place of `dot`, and of `fused` where rows can be decoded to memory: so that a
+    /// row meets the same instruction in any company.
+    pub(super) blocks: Option<Blocks>,
 }
+
+/// Products of blocks: of weight rows that were decoded to memory with panels of activations.
+#[derive(Clone, Copy)]
+pub(super) struct Blocks {
+    /// Lays out as many activation rows as there are pointers, at most [`BLOCK_COLUMNS`], as a panel.
+    pub(super) panel: Panel,
+    pub(super) product: BlockProduct,
+}
+
+/// Weight rows of a block.
+pub(super) const BLOCK_ROWS: usize = 32;
+
+/// Activation rows of a panel.
+pub(super) const BLOCK_COLUMNS: usize = 32;
+
+/// Lays out rows of `k` elements, a multiple of a block, as a panel, with zeros for missing rows.
+///
+/// # Safety
+/// The path is available, the rows are readable, and `panel` has room for [`BLOCK_COLUMNS`] of them.
+pub(super) type Panel = unsafe fn(rows: &[*const u8], k: usize, panel: &mut [u8]);
+
+/// `sums[c][r]` of row `c` of a panel with row `r` of [`BLOCK_ROWS`] weight rows, `stride` bytes apart.
+///
+/// # Safety
+/// The path is available, all weight rows and the panel have `k` elements, a multiple of a block.
+pub(super) type BlockProduct = unsafe fn(
+    weights: *const u8,
+    stride: usize,
+    panel: &[u8],
+    k: usize,
+    sums: &mut [[f32; BLOCK_ROWS]; BLOCK_COLUMNS],
+);
 
 /// What depends on the kind of weight.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder {
     /// Rows of elements are zero-padded to a multiple of this.
     pub(super) block: usize,
-    pub(super) expand: Expand,
+    /// None where any number of rows goes through `fused`.
+    pub(super) expand: Option<Expand>,
     /// `fused[c - 1]` takes `c` activation rows; more go through `expand` and `dot`.
     pub(super) fused: &'static [Fused],
-    /// Puts a padded row of activations into the order in which the weights are decoded.
-    pub(super) reorder: Option<Reorder>,
+    /// What is done to a padded row of activations before the kernels read it.
+    pub(super) arrange: Option<Arrange>,
 }
 
-/// Reorders the elements of a padded row in place.
-///
+/// Puts a row of activations into the form in which the kernels of a kind of weight read it.
+#[derive(Clone, Copy)]
+pub(super) struct Arrange {
+    /// Elements that share a scale, for `extra` and `row`.
+    pub(super) group: usize,
+    /// Bytes that follow the padded row of `k` elements.
+    pub(super) extra: fn(k: usize, group: usize) -> usize,
+    /// Changes a padded row of `k` elements, with its extra bytes behind it, in place.
+    pub(super) row: ArrangeRow,
+}
+
 /// # Safety
 /// The path is available.
-pub(super) type Reorder = unsafe fn(row: &mut [u8]);
+pub(super) type ArrangeRow = unsafe fn(row: &mut [u8], k: usize, group: usize);
 
 /// Decodes rows of a matrix to `dst`, each padded with zeros to a multiple of the block.
 ///
@@ -102,6 +148,13 @@ static AVX512: Table = Table {
     bf16: Some(avx512::BF16),
 };
 
+#[cfg(target_arch = "x86_64")]
+static AMX: Table = Table {
+    isa: Isa::Amx,
+    f32: avx512::F32,
+    bf16: Some(amx::BF16),
+};
+
 impl Table {
     /// The kernels of a path.
     ///
@@ -114,6 +167,8 @@ impl Table {
             Isa::Avx2 => &AVX2,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => &AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => &AMX,
             _ => &PORTABLE,
         }
     }

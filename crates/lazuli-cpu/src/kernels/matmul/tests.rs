@@ -12,9 +12,47 @@ use crate::isa::Isa;
 use crate::kernels::quant::blocks::{Blocks, quantize_blocks};
 use crate::kernels::quant::{Element, Quantized, ScaleKind, quantize};
 
-/// The tables of all paths of this machine.
-fn tables() -> impl Iterator<Item = &'static Table> {
-    (Isa::ALL.into_iter().filter(|isa| isa.available())).map(Table::new)
+/// A table and the role of the rows that it gets.
+#[derive(Clone, Copy)]
+struct Path {
+    table: &'static Table,
+    role: Role,
+}
+
+impl std::ops::Deref for Path {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        self.table
+    }
+}
+
+impl Path {
+    /// For rows of prompts.
+    fn prompt(isa: Isa) -> Path {
+        Path {
+            table: Table::new(isa),
+            role: Role::Prompt,
+        }
+    }
+
+    /// For rows of generated tokens.
+    fn generated(isa: Isa) -> Path {
+        Path {
+            role: Role::Generated,
+            ..Path::prompt(isa)
+        }
+    }
+}
+
+/// All paths of this machine; both roles where they differ.
+fn tables() -> impl Iterator<Item = Path> {
+    let isas = Isa::ALL.into_iter().filter(|isa| isa.available());
+    isas.flat_map(|isa| {
+        // AMX has the kernels of AVX-512 for generated rows.
+        let generated = (isa == Isa::Avx512).then(|| Path::generated(isa));
+        std::iter::once(Path::prompt(isa)).chain(generated)
+    })
 }
 
 /// A small generator (xorshift), so that failures repeat.
@@ -263,7 +301,7 @@ fn small_float(code: u8, exponent: u32, mantissa: u32, bias: i32) -> f64 {
 
 /// `linear` into new memory at an odd address.
 fn product(
-    table: &Table,
+    path: Path,
     pool: &Pool,
     x: &[f32],
     x_dtype: Dtype,
@@ -285,7 +323,8 @@ fn product(
         k,
         out: &mut out[1..],
         out_dtype,
+        roles: Roles::All(path.role),
     };
-    linear(table, pool, args);
+    linear(path.table, pool, args);
     out.split_off(1)
 }

@@ -37,6 +37,7 @@ pub fn quantized_rows(table: &Table, pool: &Pool, args: Linear<'_>) {
         k,
         out,
         out_dtype,
+        roles,
     } = args;
     let matrix = Matrix::new(weight, k, n);
     x.check(m, k);
@@ -74,6 +75,7 @@ pub fn quantized_rows(table: &Table, pool: &Pool, args: Linear<'_>) {
                 k,
                 out: &mut part,
                 out_dtype,
+                roles,
             },
         );
         for (row, part) in part.chunks_exact(width * size).enumerate() {

@@ -143,7 +143,7 @@ impl<'a, T: Wide> Job<'a, T> {
     fn path(&self, isa: Isa) -> Tiles<'a, T> {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 | Isa::Avx512 => avx2::<T> as Tiles<'a, T>,
+            Isa::Avx2 | Isa::Avx512 | Isa::Amx => avx2::<T> as Tiles<'a, T>,
             _ => plain::<T> as Tiles<'a, T>,
         }
     }

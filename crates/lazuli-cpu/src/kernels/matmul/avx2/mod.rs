@@ -8,6 +8,7 @@ mod decode;
 use std::arch::x86_64::*;
 
 use lazuli_core::dtype::Dtype;
+use lazuli_core::rows::Role;
 
 use super::table::{Arithmetic, Decoder, Dot, Fused, MAX_COLUMNS, ROWS};
 use super::{Matrix, Weight, blocks};
@@ -19,9 +20,10 @@ pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     element: Dtype::F32,
     decoder: decoder_of,
     dot: &[dot::<1> as Dot, dot::<2>, dot::<3>],
+    blocks: None,
 };
 
-fn decoder_of(weight: &Weight<'_>) -> Decoder {
+fn decoder_of(weight: &Weight<'_>, _: Role) -> Decoder {
     match weight {
         Weight::F32(_) => decoder::<Dense<F32>>(),
         Weight::F16(_) => decoder::<Dense<F16>>(),
@@ -33,9 +35,9 @@ fn decoder_of(weight: &Weight<'_>) -> Decoder {
         },
         Weight::Block(_) => Decoder {
             block: LANES,
-            expand: expand_blocks,
+            expand: Some(expand_blocks),
             fused: &[],
-            reorder: None,
+            arrange: None,
         },
     }
 }
@@ -61,9 +63,9 @@ fn affine_decoder<S: Scale>(bits: u8) -> Decoder {
 fn decoder<D: Decode>() -> Decoder {
     Decoder {
         block: LANES,
-        expand: expand::<D>,
+        expand: Some(expand::<D>),
         fused: &[fused::<D> as Fused],
-        reorder: None,
+        arrange: None,
     }
 }
 

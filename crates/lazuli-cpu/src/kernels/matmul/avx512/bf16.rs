@@ -4,13 +4,14 @@
 use std::arch::x86_64::*;
 
 use lazuli_core::dtype::Dtype;
+use lazuli_core::rows::Role;
 
 use super::super::table::{Arithmetic, Decoder, Dot, ROWS};
 use super::super::{Affine, Matrix, Weight, blocks};
 use super::affine::{Convert, Lookup};
 use super::kernels::{block_decoder, decoder, dot};
 use super::nibbles::Nibbles;
-use super::{Decode, Element, scales};
+use super::{Decode, Element, digits, scales};
 
 const LANES: usize = 32;
 
@@ -25,10 +26,12 @@ pub(in super::super) const ARITHMETIC: Arithmetic = Arithmetic {
         dot::<Bf16, 5>,
         dot::<Bf16, 6>,
     ],
+    blocks: None,
 };
 
-fn decoder_of(weight: &Weight<'_>) -> Decoder {
+fn decoder_of(weight: &Weight<'_>, role: Role) -> Decoder {
     match weight {
+        Weight::Affine(affine) if role == Role::Generated => digits::decoder(affine),
         Weight::Affine(affine) => match affine.scale_dtype {
             Dtype::F32 => affine_decoder::<scales::F32>(affine),
             Dtype::F16 => affine_decoder::<scales::F16>(affine),

@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
 use lazuli_core::dtype::Dtype;
+use lazuli_core::rows::Role;
 
 use super::super::table::{Arithmetic, Decoder, Dot, ROWS};
 use super::super::{Matrix, Weight, blocks};
@@ -24,9 +25,10 @@ pub(in super::super) const ARITHMETIC: Arithmetic = Arithmetic {
         dot::<F32, 5>,
         dot::<F32, 6>,
     ],
+    blocks: None,
 };
 
-fn decoder_of(weight: &Weight<'_>) -> Decoder {
+fn decoder_of(weight: &Weight<'_>, _: Role) -> Decoder {
     match weight {
         Weight::F32(_) => decoder::<Dense<scales::F32>>(),
         Weight::F16(_) => decoder::<Dense<scales::F16>>(),

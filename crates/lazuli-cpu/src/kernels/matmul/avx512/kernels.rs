@@ -3,16 +3,20 @@
 use std::arch::x86_64::*;
 
 use super::super::Matrix;
-use super::super::table::{Decoder, Expand, MAX_COLUMNS, ROWS};
+use super::super::table::{Arrange, Decoder, Expand, MAX_COLUMNS, ROWS};
 use super::{Decode, Element, VectorOf};
 
 /// The functions for a kind of weight.
 pub(super) fn decoder<D: Decode>() -> Decoder {
     Decoder {
         block: D::BLOCK,
-        expand: expand::<D>,
+        expand: Some(expand::<D>),
         fused: D::FUSED,
-        reorder: D::REORDER,
+        arrange: D::REORDER.map(|row| Arrange {
+            group: 0,
+            extra: |_, _| 0,
+            row,
+        }),
     }
 }
 
@@ -20,9 +24,9 @@ pub(super) fn decoder<D: Decode>() -> Decoder {
 pub(super) fn block_decoder(lanes: usize, expand: Expand) -> Decoder {
     Decoder {
         block: lanes,
-        expand,
+        expand: Some(expand),
         fused: &[],
-        reorder: None,
+        arrange: None,
     }
 }
 
@@ -105,7 +109,7 @@ pub(super) unsafe fn dot<E: Element, const C: usize>(
 /// The sum of each vector: lanes 8 apart, then 4, then 2, then 1.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
 #[inline]
-fn totals([a, b, c, d]: [__m512; ROWS]) -> __m128 {
+pub(super) fn totals([a, b, c, d]: [__m512; ROWS]) -> __m128 {
     let ab = _mm512_add_ps(
         _mm512_shuffle_f32x4::<0b01_00_01_00>(a, b),
         _mm512_shuffle_f32x4::<0b11_10_11_10>(a, b),

@@ -6,6 +6,7 @@
 
 mod affine;
 mod bf16;
+mod digits;
 mod f32;
 mod kernels;
 mod nibbles;
@@ -15,7 +16,7 @@ use std::arch::x86_64::*;
 
 use super::Matrix;
 use super::streams::AffineRows;
-use super::table::{Fused, Reorder};
+use super::table::{ArrangeRow, Fused};
 
 pub(super) use bf16::ARITHMETIC as BF16;
 pub(super) use f32::ARITHMETIC as F32;
@@ -53,7 +54,7 @@ trait Decode: Sized {
     const BLOCK: usize = Self::Element::LANES;
 
     /// The order in which the elements are decoded, unless it is the natural one.
-    const REORDER: Option<Reorder> = None;
+    const REORDER: Option<ArrangeRow> = None;
 
     /// The kernels that decode in registers. Decoding to memory costs a store and a load of each
     /// vector, which the common formats avoid for as many rows as leave registers to the decoder.

@@ -9,7 +9,7 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::super::table::{Fused, Reorder};
+use super::super::table::{ArrangeRow, Fused};
 use super::super::{Matrix, Weight};
 use super::affine::{as_bf16, pair};
 use super::bf16::Bf16;
@@ -67,7 +67,7 @@ impl<const G: usize, S: Scale> Decode for Nibbles<G, S> {
 
     const BLOCK: usize = BLOCK;
 
-    const REORDER: Option<Reorder> = Some(reorder);
+    const REORDER: Option<ArrangeRow> = Some(reorder);
 
     const FUSED: &'static [Fused] = &[
         fused::<Self, 1>,
@@ -156,9 +156,9 @@ const ENTRY: i64 = 0x0010_0010_0010_0010;
 /// Puts elements `4i + s` of each block of 128 bf16 at `32s + i`.
 ///
 /// # Safety
-/// See [`Reorder`].
+/// See [`ArrangeRow`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
-unsafe fn reorder(row: &mut [u8]) {
+unsafe fn reorder(row: &mut [u8], _: usize, _: usize) {
     // Within 32 elements: those of each `s` together, in a quarter of the register.
     let gather = _mm512_set_epi16(
         31, 27, 23, 19, 15, 11, 7, 3, 30, 26, 22, 18, 14, 10, 6, 2, 29, 25, 21, 17, 13, 9, 5, 1,

@@ -56,7 +56,7 @@ struct Case {
 }
 
 impl Case {
-    fn check(&self, table: &Table, pool: &Pool) {
+    fn check(&self, table: Path, pool: &Pool) {
         let Case {
             tokens,
             slots,
@@ -90,8 +90,9 @@ impl Case {
             k,
             out: &mut out,
             out_dtype: dtype,
+            roles: Roles::All(table.role),
         };
-        gather_linear(table, pool, args);
+        gather_linear(table.table, pool, args);
 
         // All experts for all rows, by `linear`.
         let all = product(
@@ -117,6 +118,79 @@ impl Case {
 }
 
 #[test]
+fn roles_meet_in_a_call_without_touching_each_other() {
+    let kind = Kind::Affine {
+        bits: 4,
+        group: 64,
+        scales: Dtype::BF16,
+    };
+    let pool = Pool::new(2);
+    let [tokens, slots, experts, n, k] = [23, 3, 4, 30, 320];
+    let mut random = Random(31);
+    let weights = Weights::random(&mut random, kind, experts * n, k);
+    let x = bytes_of(Dtype::BF16, &random.floats(tokens * k));
+    let ids: Vec<u32> = (0..tokens * slots)
+        .map(|_| random.below(experts) as u32)
+        .collect();
+    let each: Vec<u8> = (0..tokens).map(|_| random.below(2) as u8).collect();
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        let rows = || Rows {
+            bytes: &x,
+            dtype: Dtype::BF16,
+            stride: k,
+        };
+        let gather = |roles: Roles<'_>| {
+            let mut out = vec![0; ids.len() * n * 4];
+            let args = GatherLinear {
+                x: rows(),
+                x_per_slot: false,
+                weight: weights.weight(),
+                ids: &ids,
+                slots,
+                experts,
+                n,
+                k,
+                out: &mut out,
+                out_dtype: Dtype::F32,
+                roles,
+            };
+            gather_linear(Table::new(isa), &pool, args);
+            out
+        };
+        let plain = |roles: Roles<'_>| {
+            let mut out = vec![0; tokens * experts * n * 4];
+            let args = Linear {
+                x: rows(),
+                weight: weights.weight(),
+                m: tokens,
+                n: experts * n,
+                k,
+                out: &mut out,
+                out_dtype: Dtype::F32,
+                roles,
+            };
+            linear(Table::new(isa), &pool, args);
+            out
+        };
+        for run in [&gather as &dyn Fn(Roles<'_>) -> Vec<u8>, &plain] {
+            let mixed = run(Roles::Each(&each));
+            let alone = [Role::Prompt, Role::Generated].map(|role| run(Roles::All(role)));
+            let row_bytes = mixed.len() / tokens;
+            for (row, mixed) in mixed.chunks(row_bytes).enumerate() {
+                let alone = &alone[usize::from(each[row])];
+                assert!(
+                    mixed == &alone[row * row_bytes..][..row_bytes],
+                    "{isa} row {row}"
+                );
+            }
+            if isa == Isa::Avx512 {
+                assert!(alone[0] != alone[1], "the roles have two arithmetics");
+            }
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "expert 3 of 3")]
 fn an_id_beyond_the_experts_is_refused() {
     let table = Table::new(Isa::Portable);
@@ -135,6 +209,7 @@ fn an_id_beyond_the_experts_is_refused() {
         k: 1,
         out: &mut [0; 4],
         out_dtype: Dtype::F32,
+        roles: Roles::PROMPT,
     };
     gather_linear(table, &Pool::new(1), args);
 }

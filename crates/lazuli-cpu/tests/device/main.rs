@@ -31,3 +31,4 @@ mod sort;
 mod statistics;
 mod stress;
 mod transforms;
+mod truth;

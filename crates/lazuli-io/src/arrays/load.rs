@@ -173,11 +173,7 @@ fn from_npy(npy: Npy, file: &str) -> Result<Array> {
 /// The bytes as an array: where they lie if their place suits the dtype, else copied.
 fn from_bytes(bytes: &Bytes, dtype: Dtype, shape: &[usize], file: &str) -> Result<Array> {
     let aligned = bytes.as_ptr().addr().is_multiple_of(dtype.size());
-    // A truth value is a byte that is 0 or 1 to every kernel, and any byte to a file.
-    let made = if dtype == Dtype::Bool && bytes.iter().any(|&b| b > 1) {
-        let truths: Vec<u8> = bytes.iter().map(|&b| u8::from(b != 0)).collect();
-        Array::from_bytes(&truths, dtype, shape)
-    } else if aligned {
+    let made = if aligned {
         Array::from_foreign(Arc::new(bytes.clone()), dtype, shape)
     } else {
         Array::from_bytes(bytes, dtype, shape)

@@ -4,6 +4,7 @@
 
 mod accuracy;
 mod arithmetic;
+mod axes;
 mod common;
 mod compiled;
 mod conv;

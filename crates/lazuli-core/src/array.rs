@@ -123,21 +123,28 @@ impl Array {
         Array::from_bytes(bytemuck::cast_slice(values), T::DTYPE, shape)
     }
 
-    /// A copy of the little-endian elements in `bytes`.
+    /// A copy of the little-endian elements in `bytes`. Of truth values every byte but zero is true.
     ///
     /// # Errors
     /// [`Error::Shape`] when the length differs; [`Error::Memory`] when there is not enough.
     pub fn from_bytes(bytes: &[u8], dtype: Dtype, shape: impl Into<Shape>) -> Result<Array> {
         let shape = shape.into();
         check_length(bytes.len(), dtype, &shape)?;
-        let buffer = Arc::new(Buffer::from_slice(bytes)?);
+        let buffer = match odd_truths(bytes, dtype) {
+            false => Buffer::from_slice(bytes)?,
+            true => {
+                Buffer::from_slice(&bytes.iter().map(|&b| u8::from(b != 0)).collect::<Vec<_>>())?
+            }
+        };
+        let buffer = Arc::new(buffer);
         Ok(Array::shown(buffer, dtype, shape))
     }
 
-    /// Bytes that belong to somebody else (a mapped file, a static), shown without a copy.
+    /// Bytes that belong to somebody else (a mapped file, a static), shown without a copy. Only truth
+    /// values some of whose bytes are neither 0 nor 1 are copied, as [`Array::from_bytes`] does.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the length differs from what shape and dtype need.
+    /// [`Error::Shape`] when the length differs from what shape and dtype need; [`Error::Memory`].
     pub fn from_foreign(
         owner: Arc<dyn Bytes>,
         dtype: Dtype,
@@ -145,6 +152,9 @@ impl Array {
     ) -> Result<Array> {
         let shape = shape.into();
         check_length(owner.bytes().len(), dtype, &shape)?;
+        if odd_truths(owner.bytes(), dtype) {
+            return Array::from_bytes(owner.bytes(), dtype, shape);
+        }
         Ok(Array::shown(Arc::new(Buffer::foreign(owner)), dtype, shape))
     }
 
@@ -165,7 +175,7 @@ impl Array {
     pub fn scalar_of(value: f64, dtype: Dtype) -> Array {
         use half::{bf16, f16};
         match dtype {
-            Dtype::Bool => Array::leaf_bytes(&[(value != 0.0) as u8], dtype),
+            Dtype::Bool => Array::scalar(value != 0.0),
             Dtype::U8 => Array::scalar(value as u8),
             Dtype::U16 => Array::scalar(value as u16),
             Dtype::U32 => Array::scalar(value as u32),
@@ -179,13 +189,6 @@ impl Array {
             Dtype::F32 => Array::scalar(value as f32),
             Dtype::F64 => Array::scalar(value),
             Dtype::C64 => Array::scalar([value as f32, 0.0]),
-        }
-    }
-
-    fn leaf_bytes(bytes: &[u8], dtype: Dtype) -> Array {
-        match Array::from_bytes(bytes, dtype, Shape::default()) {
-            Ok(a) => a,
-            Err(e) => Array::poisoned(e),
         }
     }
 
@@ -318,7 +321,7 @@ impl Array {
                 ),
             ));
         }
-        self.read(|bytes| bytemuck::pod_collect_to_vec::<u8, T>(bytes))
+        self.read(T::from_bytes)
     }
 
     /// The elements as little-endian bytes, in row-major order.
@@ -373,6 +376,11 @@ impl Array {
     pub(crate) fn key(&self) -> (usize, u32) {
         (Arc::as_ptr(&self.node) as usize, self.index)
     }
+}
+
+/// Whether these are truth values of which some are not the bytes 0 and 1, which every kernel expects.
+fn odd_truths(bytes: &[u8], dtype: Dtype) -> bool {
+    dtype == Dtype::Bool && bytes.iter().any(|&byte| byte > 1)
 }
 
 fn check_length(bytes: usize, dtype: Dtype, shape: &Shape) -> Result<()> {

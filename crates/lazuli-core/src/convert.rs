@@ -22,12 +22,6 @@ impl From<&Array> for Array {
     }
 }
 
-impl From<bool> for Array {
-    fn from(value: bool) -> Array {
-        Array::scalar_of(value as u8 as f64, Dtype::Bool)
-    }
-}
-
 impl<T: Element> From<&[T]> for Array {
     #[track_caller]
     fn from(values: &[T]) -> Array {
@@ -49,7 +43,7 @@ impl<T: Element> From<&Vec<T>> for Array {
     }
 }
 
-macro_rules! numbers {
+macro_rules! values {
     ($($ty:ident)*) => {$(
         impl From<$ty> for Array {
             #[track_caller]
@@ -74,7 +68,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(u8 u16 u32 u64 i8 i16 i32 i64 f16 bf16 f32 f64);
+values!(bool u8 u16 u32 u64 i8 i16 i32 i64 f16 bf16 f32 f64);
 
 /// A literal of the `array!` macro, or an array of them.
 pub trait Nested {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
+use bytemuck::Pod;
 use half::{bf16, f16};
 use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Element, Shape};
@@ -67,7 +68,7 @@ impl<'a> Operand<'a> {
     }
 
     /// The elements of a row-major operand; copied if a mapped file left them misaligned.
-    pub(crate) fn slice<T: Element>(&self) -> Cow<'a, [T]> {
+    pub(crate) fn slice<T: Element + Pod>(&self) -> Cow<'a, [T]> {
         assert_eq!(T::DTYPE, self.spec.dtype, "operand read as another dtype");
         let bytes = self.bytes();
         match bytemuck::try_cast_slice(bytes) {
@@ -78,7 +79,7 @@ impl<'a> Operand<'a> {
 
     /// The bits of the elements of a row-major operand, `T` of their size; copied as in
     /// [`Self::slice`].
-    pub(crate) fn bits<T: bytemuck::Pod>(&self) -> Cow<'a, [T]> {
+    pub(crate) fn bits<T: Pod>(&self) -> Cow<'a, [T]> {
         assert_eq!(size_of::<T>(), self.spec.dtype.size(), "another size");
         let bytes = self.bytes();
         match bytemuck::try_cast_slice(bytes) {
@@ -135,7 +136,7 @@ impl<'a> Output<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.start, self.spec.bytes()) }
     }
 
-    pub(crate) fn slice<T: Element>(&mut self) -> &mut [T] {
+    pub(crate) fn slice<T: Element + Pod>(&mut self) -> &mut [T] {
         assert_eq!(T::DTYPE, self.spec.dtype, "output written as another dtype");
         // Our own blocks start on a cache line, and a plan places values at multiples of one.
         bytemuck::cast_slice_mut(self.bytes())

@@ -30,7 +30,25 @@ pub use lazuli_core::{Array, Device, Dtype, Error, Result, Shape, Tree, array};
 /// `#[derive(Tree)]`: see [`lazuli_core::tree`].
 pub use lazuli_derive::Tree;
 
-/// The README's program, which must keep working.
+/// The programs of the README and of the guide, which must keep working.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+mod pages {
+    macro_rules! pages {
+        ($($name:ident $path:literal;)*) => {$(
+            #[doc = include_str!($path)]
+            struct $name;
+        )*};
+    }
+
+    pages! {
+        Readme "../../../README.md";
+        Arrays "../../../docs/guide/arrays.md";
+        Compile "../../../docs/guide/compile.md";
+        Devices "../../../docs/guide/devices.md";
+        Files "../../../docs/guide/files.md";
+        Indexing "../../../docs/guide/indexing.md";
+        Laziness "../../../docs/guide/laziness.md";
+        Random "../../../docs/guide/random.md";
+        Transforms "../../../docs/guide/transforms.md";
+    }
+}

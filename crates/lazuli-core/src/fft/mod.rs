@@ -100,7 +100,7 @@ fn transform(
             format!("axis {} would have no elements to transform", axes[at]),
         ));
     }
-    let elements: usize = lengths.iter().product();
+    let elements = lengths.iter().fold(1, |n: usize, &d| n.saturating_mul(d));
     let (kind, inverse, dtype) = match ask {
         Ask::Complex { inverse } => (Kind::Complex { inverse }, inverse, Dtype::C64),
         Ask::FromReal => (Kind::FromReal, false, Dtype::F32),
@@ -156,7 +156,7 @@ macro_rules! along_one {
         /// `n`: the length of the transform (none: what the axis has).
         ///
         /// # Errors
-        /// [`Error::Shape`] when there is no such axis or nothing along it to transform.
+        /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when there is nothing along it to transform.
         pub fn $name(x: &Array, n: Option<usize>, axis: isize, norm: Norm) -> Result<Array> {
             let n = n.as_ref().map(std::slice::from_ref);
             transform(stringify!($name), $ask, x, n, Some(&[axis]), norm)
@@ -172,8 +172,8 @@ macro_rules! along_many {
         /// the end (none: all).
         ///
         /// # Errors
-        /// [`Error::Shape`] when there is no such axis, one is named twice, or there is nothing along
-        /// it to transform; [`Error::Value`] when `s` is given without as many `axes`.
+        /// [`Error::Index`] when there is no such axis; [`Error::Shape`] when one is named twice, or there is
+        /// nothing along it to transform; [`Error::Value`] when `s` is given without as many `axes`.
         pub fn $name(
             x: &Array,
             s: Option<&[usize]>,
@@ -192,7 +192,7 @@ macro_rules! along_two {
         /// `s`: lengths along the two (none: what they have).
         ///
         /// # Errors
-        /// [`Error::Shape`] when there are not two axes, or nothing along them to transform.
+        /// [`Error::Index`] when there are not two axes, [`Error::Shape`] when there is nothing along them to transform.
         pub fn $name(x: &Array, s: Option<[usize; 2]>, norm: Norm) -> Result<Array> {
             let s = s.as_ref().map(|s| &s[..]);
             transform(stringify!($name), $ask, x, s, Some(&[-2, -1]), norm)
@@ -238,7 +238,7 @@ along_two! {
 /// The zero frequency moved from the start of `axes` to the middle.
 ///
 /// # Errors
-/// [`Error::Shape`] when there is no such axis or one is named twice.
+/// [`Error::Index`] when there is no such axis, [`Error::Shape`] when one is named twice.
 pub fn fftshift(x: &Array, axes: impl Into<Axes>) -> Result<Array> {
     rotate("fftshift", x, axes.into(), |len| len / 2)
 }

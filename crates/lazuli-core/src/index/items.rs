@@ -4,7 +4,6 @@ use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToIncl
 
 use super::{Ellipsis, Index, Item, NewAxis};
 use crate::array::Array;
-use crate::dtype::Dtype;
 use crate::error::Result;
 
 /// An integer as a position; one that no `isize` holds is outside every axis.
@@ -146,8 +145,7 @@ impl From<bool> for Item {
 impl From<&[bool]> for Item {
     #[track_caller]
     fn from(mask: &[bool]) -> Item {
-        let bytes: Vec<u8> = mask.iter().map(|&b| b.into()).collect();
-        listed(Array::from_bytes(&bytes, Dtype::Bool, [mask.len()]))
+        listed(Array::from_slice(mask, [mask.len()]))
     }
 }
 

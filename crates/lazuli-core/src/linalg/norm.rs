@@ -24,7 +24,7 @@ pub enum Ord {
 /// Integers become `float32`; of complex numbers the result is real.
 ///
 /// # Errors
-/// [`Error::Shape`] when there is no such axis, [`Error::Value`] when `ord` does not fit their number.
+/// [`Error::Index`] when there is no such axis, [`Error::Value`] when `ord` does not fit their number.
 pub fn norm(x: &Array, ord: Option<Ord>, axes: Option<&[isize]>, keep: bool) -> Result<Array> {
     x.check()?;
     let axes: Vec<isize> = match axes {
@@ -139,7 +139,8 @@ fn of_matrices(x: &Array, ord: Ord, row: isize, column: isize, keep: bool) -> Re
 /// axes broadcast.
 ///
 /// # Errors
-/// [`Error::Shape`] when there is no such axis, it has another length, or the shapes do not broadcast.
+/// [`Error::Index`] when there is no such axis; [`Error::Shape`] when it has another length, or the shapes do not
+/// broadcast.
 pub fn cross(a: &Array, b: &Array, axis: isize) -> Result<Array> {
     a.check()?;
     b.check()?;

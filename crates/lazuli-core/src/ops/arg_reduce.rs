@@ -63,7 +63,8 @@ impl Array {
     /// `uint32`; NaN is the largest. With `keep` all searched axes stay with length 1.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or it has no elements.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when it has no elements or
+    /// more than one is named.
     pub fn argmax(&self, axis: impl Into<Axes>, keep: bool) -> Result<Array> {
         self.arg_reduce(true, axis.into(), keep)
     }

@@ -32,6 +32,9 @@ macro_rules! functions {
         impl Array {$(
             $(#[$doc])*
             ///
+            /// Operands are promoted to one dtype, which the result has where nothing else is said, and
+            /// broadcast.
+            ///
             /// # Errors
             /// [`Error::Shape`] when the shapes do not broadcast, [`Error::Dtype`] when the function
             /// does not take the promoted dtype.
@@ -79,21 +82,21 @@ functions! {
     /// `a` with its bits moved down by `b`, signed types keeping the sign; when `b` is negative or not
     /// below the number of bits, only the sign is left. Truth values become `uint8`.
     RightShift right_shift;
-    /// `a == b`.
+    /// `a == b`, truth values, as of all comparisons.
     Equal equal;
-    /// `a != b`.
+    /// `a != b`, truth values.
     NotEqual not_equal;
-    /// `a < b`; complex numbers are ordered by real, then by imaginary part.
+    /// `a < b`, truth values; complex numbers are ordered by real, then by imaginary part.
     Less less;
-    /// `a <= b`.
+    /// `a <= b`, truth values.
     LessEqual less_equal;
-    /// `a > b`.
+    /// `a > b`, truth values.
     Greater greater;
-    /// `a >= b`.
+    /// `a >= b`, truth values.
     GreaterEqual greater_equal;
-    /// Both true or not zero.
+    /// Both true or not zero: truth values.
     LogicalAnd logical_and;
-    /// Either true or not zero.
+    /// Either true or not zero: truth values.
     LogicalOr logical_or;
 }
 

@@ -45,7 +45,9 @@ impl Family for Cast {
 }
 
 impl Array {
-    /// The elements converted to `dtype`.
+    /// The elements converted to `dtype`, as C converts: floats to integers lose what is behind the
+    /// point, and wrap where the integer ends; a narrower float is the nearest, ties to even; all but
+    /// zero is true; of a complex number the real part is left.
     ///
     /// # Errors
     /// The error of a poisoned array.

@@ -76,7 +76,8 @@ impl Array {
     /// The arrays joined along `axis`, promoted to a common dtype.
     ///
     /// # Errors
-    /// [`Error::Shape`] when they differ along another axis; [`Error::Value`] when there are none.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when they differ along another;
+    /// [`Error::Value`] when there are none.
     pub fn concatenate(arrays: &[Array], axis: isize) -> Result<Array> {
         let Some(first) = arrays.first() else {
             return Err(Error::value("concatenate", "needs at least one array"));

@@ -69,7 +69,7 @@ impl Array {
     /// The sum of the products along `axis`, the first operand conjugated; the other axes broadcast.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or the shapes do not fit.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when the shapes do not fit.
     pub fn vecdot(&self, other: &Array, axis: isize) -> Result<Array> {
         self.check()?;
         other.check()?;

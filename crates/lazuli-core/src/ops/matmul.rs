@@ -87,10 +87,13 @@ impl Family for Matmul {
 }
 
 impl Array {
-    /// Matrix product; vectors are taken as one row (left) or one column (right), leading axes broadcast.
+    /// Matrix product of `self [.., m, k]` and `other [.., k, n]`: `[.., m, n]` in the promoted dtype.
+    /// Leading axes broadcast; a vector is taken as one row (left) or one column (right), and its axis
+    /// is missing from the result. Half types are summed in `f32`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the inner dimensions differ, [`Error::Dtype`] for integers.
+    /// [`Error::Shape`] for a scalar, when the inner dimensions differ or the leading ones do not
+    /// broadcast; [`Error::Dtype`] when both are integers or truth values.
     pub fn matmul(&self, other: &Array) -> Result<Array> {
         self.check()?;
         other.check()?;

@@ -127,7 +127,7 @@ impl Array {
     /// `x`: `[.., d]`, `weight`: `[d]` or none, floats. Computed in `f32`, returned in `x`'s dtype.
     ///
     /// # Errors
-    /// [`Error::Shape`] when `weight` is not `[d]`.
+    /// [`Error::Shape`] when `weight` is not `[d]` floats, [`Error::Dtype`] when `x` is not of floats.
     pub fn rms_norm<'a>(&self, weight: impl Into<Option<&'a Array>>, eps: f32) -> Result<Array> {
         let weight = weight.into();
         let op = RmsNorm {
@@ -142,7 +142,8 @@ impl Array {
     /// [`Array::rms_norm`] times `silu(gate)`, rounded once.
     ///
     /// # Errors
-    /// [`Error::Shape`] when `weight` is not `[d]` or `gate` is not like `self`.
+    /// [`Error::Shape`] when `gate` is not of the shape and dtype of `self`; else as
+    /// [`Array::rms_norm`].
     pub fn gated_rms_norm(&self, weight: &Array, gate: &Array, eps: f32) -> Result<Array> {
         let op = RmsNorm {
             eps: eps.into(),
@@ -158,7 +159,8 @@ impl Array {
     /// dtype.
     ///
     /// # Errors
-    /// [`Error::Shape`] when `weight` or `bias` is not `[d]`.
+    /// [`Error::Shape`] when `weight` or `bias` is not `[d]` floats, [`Error::Dtype`] when `x` is not of
+    /// floats.
     pub fn layer_norm<'a>(
         &self,
         weight: impl Into<Option<&'a Array>>,

@@ -345,7 +345,7 @@ impl QuantizedArray {
     /// Of packed values, scales and, in affine mode, biases.
     ///
     /// # Errors
-    /// When they do not fit.
+    /// [`Error::Shape`] or [`Error::Dtype`] when they do not fit; [`Error::Value`] when there are too few.
     pub fn from_parts(
         quantization: impl Into<Quantization>,
         parts: impl IntoIterator<Item = Array>,
@@ -434,7 +434,7 @@ impl QuantizedArray {
     /// The floats in `dtype`.
     ///
     /// # Errors
-    /// When the parts do not fit.
+    /// [`Error::Shape`] or [`Error::Dtype`] when the parts do not fit.
     pub fn dequantize(&self, dtype: Dtype) -> Result<Array> {
         let of = |dtype: Dtype| {
             let op = Dequantize {
@@ -452,7 +452,7 @@ impl QuantizedArray {
     /// The slices at `indices` along the first axis.
     ///
     /// # Errors
-    /// When the indices are not integers.
+    /// As [`Array::take`].
     pub fn take(&self, indices: &Array) -> Result<QuantizedArray> {
         self.map(|part| part.take(indices, 0))
     }

@@ -163,16 +163,16 @@ impl Array {
         out.reshape(kept.map(|a| self.dim(a)).collect::<crate::Shape>())
     }
 
-    /// Sum over `axes`; with `keep` they stay with length 1. Small integers and truth values are
-    /// summed as `int32` or `uint32`.
+    /// Sum over `axes`; with `keep` they stay with length 1. Truth values and signed integers of fewer
+    /// than 32 bits are summed as `int32`, unsigned ones as `uint32`, half types in `f32`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or one is named twice.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when one is named twice.
     pub fn sum(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
         self.reduce(Kind::Sum, axes.into(), keep)
     }
 
-    /// Product over `axes`.
+    /// Product over `axes`, in the dtype of [`Array::sum`].
     ///
     /// # Errors
     /// As [`Array::sum`].
@@ -184,7 +184,7 @@ impl Array {
     /// then by their imaginary parts.
     ///
     /// # Errors
-    /// As [`Array::sum`], and when an axis has no elements.
+    /// As [`Array::sum`]; [`Error::Shape`] when an axis has no elements.
     pub fn max(&self, axes: impl Into<Axes>, keep: bool) -> Result<Array> {
         self.reduce(Kind::Max, axes.into(), keep)
     }

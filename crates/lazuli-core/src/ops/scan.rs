@@ -191,7 +191,7 @@ impl Array {
     /// result is 0. In the array's dtype; truth values are counted in `int32`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn cumsum(&self, axis: impl Into<Axes>, reverse: bool, inclusive: bool) -> Result<Array> {
         let x = match self.dtype() {
             Dtype::Bool => &self.astype(Dtype::I32)?,

@@ -100,7 +100,7 @@ impl Array {
     /// `float32`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn softmax(&self, axes: impl Into<Axes>) -> Result<Array> {
         let x = self.astype(self.dtype().at_least_float())?;
         let (x, merged) = Merged::of("softmax", &x, &axes.into())?;

@@ -135,7 +135,7 @@ impl Array {
     /// NaN comes last; complex numbers by their real, then by their imaginary parts.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn sort(&self, axis: impl Into<Axes>) -> Result<Array> {
         self.ordered(false, None, axis.into())
     }

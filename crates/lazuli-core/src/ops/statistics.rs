@@ -109,7 +109,7 @@ impl Array {
     /// [`Array::sum`].
     ///
     /// # Errors
-    /// [`Error::Shape`] when there are no such two axes.
+    /// As [`Array::diagonal`].
     pub fn trace(
         &self,
         offset: isize,
@@ -127,7 +127,7 @@ impl Array {
     /// Differences of neighbours along `axis`, taken `n` times; of truth values whether they differ.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn diff(&self, n: usize, axis: isize) -> Result<Array> {
         self.check()?;
         let axis = self.shape().axis("diff", axis)?;

@@ -86,7 +86,8 @@ impl Array {
     /// Slices of `self` along `axis` at `indices`; the axis is replaced by the shape of the indices.
     ///
     /// # Errors
-    /// [`crate::Error::Dtype`] when the indices are not integers, [`crate::Error::Shape`] when there is no such axis.
+    /// [`crate::Error::Dtype`] when the indices are not integers, [`crate::Error::Index`] when there is
+    /// no such axis or, when evaluated, for an index outside it.
     pub fn take(&self, indices: &Array, axis: isize) -> Result<Array> {
         self.check()?;
         let axis = self.shape().axis("take", axis)?;

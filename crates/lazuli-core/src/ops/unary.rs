@@ -39,6 +39,31 @@ impl Domain {
     }
 }
 
+/// What the documentation of a function says of dtypes.
+macro_rules! dtypes {
+    (Round Inexact) => {
+        "Truth values stay too."
+    };
+    ($name:ident Inexact) => {
+        "Integers and truth values become `float32`; takes complex numbers."
+    };
+    ($name:ident Real) => {
+        "Integers and truth values become `float32`; refuses complex numbers."
+    };
+    ($name:ident Rounded) => {
+        "Refuses complex numbers."
+    };
+    ($name:ident Whole) => {
+        "Refuses floats and complex numbers."
+    };
+    ($name:ident Numbers) => {
+        "Refuses truth values."
+    };
+    ($name:ident $domain:ident) => {
+        "In the dtype of `x` where nothing else is said."
+    };
+}
+
 macro_rules! functions {
     ($($(#[$doc:meta])* $variant:ident $name:ident $domain:ident;)*) => {
         /// An elementwise function. The result has the operand's dtype, but for [`Unary::Not`] and
@@ -68,6 +93,7 @@ macro_rules! functions {
 
         impl Array {$(
             $(#[$doc])*
+            #[doc = dtypes!($variant $domain)]
             ///
             /// # Errors
             /// [`Error::Dtype`] when the function does not take the dtype.
@@ -87,7 +113,7 @@ functions! {
     Sign sign Any;
     /// `x²`.
     Square square Any;
-    /// Square root; integers become `float32`, as they do in all functions below that are not exact.
+    /// Square root.
     Sqrt sqrt Inexact;
     /// `1 / sqrt(x)`.
     Rsqrt rsqrt Inexact;

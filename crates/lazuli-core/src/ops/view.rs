@@ -428,7 +428,7 @@ impl Array {
     /// The axis `from` put at `to`, the others in order.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn moveaxis(&self, from: isize, to: isize) -> Result<Array> {
         let from = self.shape().axis("moveaxis", from)?;
         let to = self.shape().axis("moveaxis", to)?;
@@ -454,7 +454,7 @@ impl Array {
     /// Elements `start..stop` along `axis`.
     ///
     /// # Errors
-    /// [`Error::Index`] when the range leaves the axis; [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis or the range leaves it.
     pub fn narrow(&self, axis: isize, start: usize, stop: usize) -> Result<Array> {
         let axis = self.shape().axis("slice", axis)?;
         if start > stop || stop > self.dim(axis) {

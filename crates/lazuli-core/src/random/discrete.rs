@@ -82,8 +82,8 @@ pub fn bernoulli(p: &Array, shape: Option<&Shape>, key: Option<&Array>) -> Resul
 /// `shape` (none: that of `logits` without `axis`) is what that shape broadcasts to.
 ///
 /// # Errors
-/// [`Error::Shape`] when there is no such axis, when it has no elements, or when the shapes do not
-/// broadcast; else as [`bits`].
+/// [`Error::Index`] when there is no such axis; [`Error::Shape`] when it has no elements, or when the shapes do
+/// not broadcast; else as [`bits`].
 pub fn categorical(
     logits: &Array,
     axis: isize,
@@ -166,7 +166,7 @@ pub fn permutation(n: usize, key: Option<&Array>) -> Result<Array> {
 /// The slices of `x` along `axis` in random order.
 ///
 /// # Errors
-/// [`Error::Shape`] when there is no such axis; else as [`bits`].
+/// [`Error::Index`] when there is no such axis; else as [`bits`].
 pub fn permuted(x: &Array, axis: isize, key: Option<&Array>) -> Result<Array> {
     x.check()?;
     let at = x.shape().axis("permutation", axis)?;

@@ -23,7 +23,7 @@ impl Array {
     /// The axes from `start` through `end` as one. A scalar becomes `[1]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or `end` lies before `start`.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when `end` lies before `start`.
     pub fn flatten(&self, start: isize, end: isize) -> Result<Array> {
         self.check()?;
         if self.rank() == 0 {
@@ -66,7 +66,7 @@ impl Array {
     /// Without these axes, which must have length 1; `..`: without any that has.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or it is longer.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when it is longer.
     pub fn squeeze(&self, axes: impl Into<Axes>) -> Result<Array> {
         self.check()?;
         let axes = axes.into();
@@ -86,7 +86,7 @@ impl Array {
     /// New axes of length 1, at these places of the result.
     ///
     /// # Errors
-    /// [`Error::Shape`] when a place is beyond the result's rank or named twice.
+    /// [`Error::Index`] when a place is beyond the result's rank, [`Error::Shape`] when one is named twice.
     pub fn expand_dims(&self, axes: impl Into<Axes>) -> Result<Array> {
         self.check()?;
         let Axes::These(axes) = axes.into() else {
@@ -127,7 +127,7 @@ impl Array {
     /// Two axes exchanged.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn swapaxes(&self, first: isize, second: isize) -> Result<Array> {
         self.check()?;
         let first = self.shape().axis("swapaxes", first)?;

@@ -7,7 +7,7 @@ impl Array {
     /// The elements whose index along `second` is `offset` more than along `first`, as the last axis.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there are no two such axes.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when one is named twice.
     pub fn diagonal(&self, offset: isize, first: isize, second: isize) -> Result<Array> {
         self.check()?;
         let a = self.shape().axis("diagonal", first)?;

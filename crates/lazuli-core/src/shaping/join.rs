@@ -10,7 +10,8 @@ impl Array {
     /// The arrays, all of one shape, side by side along a new axis at `axis` of the result.
     ///
     /// # Errors
-    /// [`Error::Shape`] when shapes differ; [`Error::Value`] when there are no arrays.
+    /// [`Error::Shape`] when shapes differ, [`Error::Index`] when there is no such place for an axis;
+    /// [`Error::Value`] when there are no arrays.
     pub fn stack(arrays: &[Array], axis: isize) -> Result<Array> {
         let parts = arrays
             .iter()
@@ -22,7 +23,7 @@ impl Array {
     /// The parts along `axis`, without it: the inverse of [`Array::stack`].
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn unstack(&self, axis: isize) -> Result<Vec<Array>> {
         self.check()?;
         let axis = self.shape().axis("unstack", axis)?;
@@ -35,7 +36,7 @@ impl Array {
     /// `sections` parts of one length along `axis`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the axis does not divide so.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when it does not divide so.
     pub fn split(&self, sections: usize, axis: isize) -> Result<Vec<Array>> {
         self.check()?;
         let axis = self.shape().axis("split", axis)?;
@@ -53,7 +54,7 @@ impl Array {
     /// The parts between these positions along `axis`, as ranges of an index read them.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn split_at(&self, positions: &[isize], axis: isize) -> Result<Vec<Array>> {
         self.check()?;
         let axis = self.shape().axis("split", axis)?;
@@ -76,7 +77,7 @@ impl Array {
     /// Each element `times` over along an axis; `..`: of the flattened array.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis or the result is too large.
+    /// [`Error::Index`] when there is no such axis, [`Error::Shape`] when the result is too large.
     pub fn repeat(&self, times: usize, axis: impl Into<Axes>) -> Result<Array> {
         self.check()?;
         let Some(axis) = axis.into().one("repeat", self.rank())? else {

@@ -10,7 +10,7 @@ impl Array {
     /// Backwards along these axes.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis.
+    /// [`Error::Index`] when there is no such axis.
     pub fn flip(&self, axes: impl Into<Axes>) -> Result<Array> {
         self.check()?;
         let axes = axes.into().resolve("flip", self.rank())?;
@@ -26,7 +26,7 @@ impl Array {
     /// with `..` the array is seen flattened.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such axis; [`Error::Value`] when there are neither one shift
+    /// [`Error::Index`] when there is no such axis; [`Error::Value`] when there are neither one shift
     /// nor as many as axes.
     pub fn roll(&self, shifts: &[isize], axes: impl Into<Axes>) -> Result<Array> {
         self.check()?;

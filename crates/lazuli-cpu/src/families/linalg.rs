@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bytemuck::Pod;
 use lazuli_core::error::{Error, Result};
 use lazuli_core::ops::linalg::Linalg;
 use lazuli_core::plan::Spec;
@@ -25,7 +26,7 @@ pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
 }
 
 /// An element as it is stored, and as it is computed with.
-trait Stored: Element {
+trait Stored: Element + Pod {
     type Wide: Scalar;
     fn widen(self) -> Self::Wide;
     fn narrow(x: Self::Wide) -> Self;
@@ -62,7 +63,7 @@ impl Stored for [f32; 2] {
 }
 
 /// The matrices of an operand, one by one.
-struct Matrices<'a, T: Element> {
+struct Matrices<'a, T: Element + Pod> {
     elements: std::borrow::Cow<'a, [T]>,
     each: usize,
 }
@@ -86,7 +87,7 @@ struct Parts<'a, T> {
     each: usize,
 }
 
-impl<'a, T: Element> Parts<'a, T> {
+impl<'a, T: Element + Pod> Parts<'a, T> {
     fn new(out: &'a mut Output<'_>, batch: usize) -> Parts<'a, T> {
         let out = out.slice::<T>();
         let each = out.len() / batch;

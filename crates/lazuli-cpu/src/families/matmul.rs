@@ -1,6 +1,7 @@
 //! Dense matrix products: `linear` per matrix of the batch, which wants the right operand by columns;
 //! `wide` for `f64` and `complex64`.
 
+use bytemuck::Pod;
 use lazuli_core::error::Result;
 use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Element, Op};
@@ -66,7 +67,7 @@ fn run(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     Ok(())
 }
 
-fn run_wide<T: Wide + Element>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+fn run_wide<T: Wide + Element + Pod>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let [a, b] = call.inputs else { return Ok(()) };
     let ([m, k, n], batches) = lengths(a, b);
     let rows = a.slice::<T>();

@@ -1,5 +1,6 @@
 //! Softmax over the last axis and the logarithm of its denominator. `f64` is decomposed.
 
+use bytemuck::Pod;
 use lazuli_core::error::Result;
 use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Element, Op};
@@ -30,17 +31,17 @@ pub(crate) fn log_kernel(inputs: &[Spec]) -> Option<Run> {
     }
 }
 
-fn run<T: Float + Element>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+fn run<T: Float + Element + Pod>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     over_rows::<T, Softmax<T>>(&T::entries(&call.cpu.kernels.reduce).softmax, call);
     Ok(())
 }
 
-fn run_log<T: Float + Element>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+fn run_log<T: Float + Element + Pod>(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     over_rows::<T, LogSum<T>>(&T::entries(&call.cpu.kernels.reduce).log_sum, call);
     Ok(())
 }
 
-fn over_rows<T: Element, K>(entry: &Entry<K>, call: &mut Call<'_, '_>)
+fn over_rows<T: Element + Pod, K>(entry: &Entry<K>, call: &mut Call<'_, '_>)
 where
     K: for<'a> Kernel<Args<'a> = Rows<'a, T>>,
 {

@@ -1,5 +1,6 @@
 //! Sorting, selection and search along the last axis, on the bits of elements.
 
+use bytemuck::Pod;
 use lazuli_core::error::{Error, Result};
 use lazuli_core::ops::search::Side;
 use lazuli_core::{Element, Op};
@@ -30,7 +31,7 @@ pub(crate) fn search_kernel() -> Option<Run> {
     })
 }
 
-fn run<B: Bits + Element>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+fn run<B: Bits + Element + Pod>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let (Op::Sort(op), [x]) = (op, call.inputs) else {
         return Ok(());
     };
@@ -80,7 +81,7 @@ fn run<B: Bits + Element>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     Ok(())
 }
 
-fn search<B: Bits + Element>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
+fn search<B: Bits + Element + Pod>(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let (Op::SearchSorted(op), [sorted, values]) = (op, call.inputs) else {
         return Ok(());
     };

@@ -64,7 +64,7 @@ impl<T: math::Element> Typed<T> {
 }
 
 /// An element type that has kernels of its own.
-pub trait Floating: math::Element + lazuli_core::Element {
+pub trait Floating: math::Element + lazuli_core::Element + bytemuck::Pod {
     /// The kernels of this type.
     fn of(kernels: &Kernels) -> &Typed<Self>;
 }

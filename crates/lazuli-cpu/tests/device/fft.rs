@@ -334,5 +334,8 @@ fn misuse_is_an_error_that_says_why() {
         let none = Array::zeros([0, 4], Dtype::F32).unwrap();
         assert_eq!(**rfft(&none, None, 1, norm).unwrap().shape(), [0, 3]);
         assert!(rfft(&none, None, 0, norm).is_err());
+        let most = usize::MAX;
+        assert!(fftn(&x, Some(&[most, most]), Some(&[0, 1]), norm).is_err());
+        assert!(irfft(&x, Some(most), 1, norm).is_err());
     });
 }

@@ -4,6 +4,7 @@
 
 mod accuracy;
 mod arithmetic;
+mod axes;
 mod common;
 mod compiled;
 mod conv;
@@ -31,3 +32,4 @@ mod sort;
 mod statistics;
 mod stress;
 mod transforms;
+mod truth;

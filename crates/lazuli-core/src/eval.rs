@@ -84,6 +84,7 @@ fn schedule(arrays: &[&Array]) -> Vec<Arc<Node>> {
     let epoch = EPOCH.fetch_add(1, Relaxed);
     let mut order = Vec::new();
     let mut stack: Vec<(Arc<Node>, bool)> = Vec::new();
+    let mut pending: Vec<Arc<Node>> = Vec::new();
     let mut roots: SmallVec<[&Arc<Node>; 4]> = arrays.iter().rev().map(|a| a.node()).collect();
     roots.retain(|node| node.results().is_none());
     // Shallow results first, such as the gradients of the last layers: what they alone need dies before
@@ -103,17 +104,12 @@ fn schedule(arrays: &[&Array]) -> Vec<Arc<Node>> {
         if node.results().is_some() {
             continue;
         }
-        let state = node.lock();
-        let pending: SmallVec<[Arc<Node>; 4]> = state
-            .inputs
-            .iter()
-            .rev()
-            .filter(|i| i.node().results().is_none())
-            .map(|i| i.node().clone())
-            .collect();
-        drop(state);
+        let inputs = node.lock_inputs();
+        let of_inputs = inputs.iter().rev().map(Array::node);
+        pending.extend(of_inputs.filter(|i| i.results().is_none()).cloned());
+        drop(inputs);
         stack.push((node, true));
-        stack.extend(pending.into_iter().map(|n| (n, false)));
+        stack.extend(pending.drain(..).map(|n| (n, false)));
     }
     order
 }

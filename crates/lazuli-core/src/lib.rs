@@ -38,11 +38,13 @@ mod operators;
 pub mod ops;
 pub mod plan;
 pub mod print;
+mod promise;
 pub mod random;
 pub mod rows;
 pub mod scalar;
 pub mod shape;
 pub mod shaping;
+mod sync;
 pub mod transforms;
 pub mod tree;
 

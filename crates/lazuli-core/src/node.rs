@@ -1,7 +1,6 @@
 //! A node of the graph: an immutable operation, its inputs, and results that are written once.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use smallvec::SmallVec;
 
@@ -11,6 +10,9 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::op::{Op, Outs};
+use crate::promise::Promise;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// An evaluated array: its bytes and how they are laid out.
 #[derive(Clone)]
@@ -24,11 +26,6 @@ pub struct Data {
 pub(crate) type Inputs = SmallVec<[Array; 2]>;
 pub(crate) type Results = Result<SmallVec<[Data; 1]>>;
 
-pub(crate) struct State {
-    claimed: bool,
-    pub(crate) inputs: Inputs,
-}
-
 pub(crate) struct Node {
     pub(crate) op: Op,
     pub(crate) outs: Outs,
@@ -39,8 +36,8 @@ pub(crate) struct Node {
     pub(crate) depth: u32,
     /// Epoch of the last evaluation that scheduled this node.
     pub(crate) mark: AtomicU64,
-    state: Mutex<State>,
-    results: OnceLock<Results>,
+    inputs: Mutex<Inputs>,
+    results: Promise<Results>,
 }
 
 impl Node {
@@ -54,11 +51,8 @@ impl Node {
             traced: AtomicBool::new(traced),
             depth: depth.saturating_add(1),
             mark: AtomicU64::new(0),
-            state: Mutex::new(State {
-                claimed: false,
-                inputs,
-            }),
-            results: OnceLock::new(),
+            inputs: Mutex::new(inputs),
+            results: Promise::new(),
         }
     }
 
@@ -70,11 +64,8 @@ impl Node {
             traced: AtomicBool::new(false),
             depth: 0,
             mark: AtomicU64::new(0),
-            state: Mutex::new(State {
-                claimed: true,
-                inputs: Inputs::new(),
-            }),
-            results: OnceLock::from(results),
+            inputs: Mutex::new(Inputs::new()),
+            results: Promise::kept(results),
         }
     }
 
@@ -86,21 +77,27 @@ impl Node {
     /// Forgets a trace that has ended: the node is followed only if one of its inputs is. The inputs
     /// of a node that has been evaluated are freed.
     pub(crate) fn settle(&self) {
-        let mut state = self.lock();
-        if state.inputs.iter().any(|i| i.node().is_traced()) {
+        let mut inputs = self.lock_inputs();
+        if inputs.iter().any(|i| i.node().is_traced()) {
             return;
         }
         self.traced.store(false, Relaxed);
         let freed = match self.results.get() {
-            Some(_) => std::mem::take(&mut state.inputs),
+            Some(_) => std::mem::take(&mut *inputs),
             None => Inputs::new(),
         };
-        drop(state);
+        drop(inputs);
         drop(freed);
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The inputs, unless evaluation has freed them.
+    pub(crate) fn lock_inputs(&self) -> MutexGuard<'_, Inputs> {
+        lock(&self.inputs)
+    }
+
+    /// A copy of the inputs, unless evaluation has freed them.
+    pub(crate) fn inputs(&self) -> Inputs {
+        self.lock_inputs().clone()
     }
 
     /// The results, if the node has been evaluated or has failed.
@@ -108,55 +105,27 @@ impl Node {
         self.results.get()
     }
 
-    /// The inputs, unless evaluation has freed them.
-    pub(crate) fn inputs(&self) -> Inputs {
-        self.lock().inputs.clone()
-    }
-
     /// Takes the right to evaluate the node, and its inputs; none if another has or had it.
     pub(crate) fn claim(&self) -> Option<Inputs> {
-        let mut state = self.lock();
-        if state.claimed {
+        if !self.results.claim() {
             return None;
         }
-        state.claimed = true;
+        let mut inputs = self.lock_inputs();
         Some(if self.is_traced() {
-            state.inputs.clone()
+            inputs.clone()
         } else {
-            std::mem::take(&mut state.inputs)
+            std::mem::take(&mut *inputs)
         })
     }
 
-    /// Publishes the results of a claimed node and wakes whoever waits for them.
+    /// Publishes the results of a claimed node.
     pub(crate) fn publish(&self, results: Results) {
-        let _ = self.results.set(results);
-        let lot = parking(self);
-        // Waking is a system call even when nobody sleeps.
-        if lot.sleepers.load(Relaxed) > 0 {
-            lot.woken.notify_all();
-        }
+        self.results.keep(results);
     }
 
     /// The results, waiting for whoever claimed the node.
     pub(crate) fn wait(&self) -> &Results {
-        if let Some(results) = self.results.get() {
-            return results;
-        }
-        let lot = parking(self);
-        lot.sleepers.fetch_add(1, Relaxed);
-        let mut guard = lot.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(results) = self.results.get() {
-                lot.sleepers.fetch_sub(1, Relaxed);
-                return results;
-            }
-            // The time-out closes the gap between a waiter's check and its sleep: `publish` does not
-            // take the lot's lock, so that it costs nothing when nobody waits.
-            (guard, _) = lot
-                .woken
-                .wait_timeout(guard, std::time::Duration::from_millis(1))
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        self.results.wait()
     }
 
     pub(crate) fn scheduled_in(&self, epoch: u64) -> bool {
@@ -167,42 +136,31 @@ impl Node {
     }
 }
 
-/// Where threads that wait for a node sleep: shared by nodes, so that a node carries no condition variable.
-struct Lot {
-    lock: Mutex<()>,
-    woken: Condvar,
-    sleepers: AtomicUsize,
-}
-
-fn parking(node: &Node) -> &'static Lot {
-    static LOTS: [Lot; 32] = [const {
-        Lot {
-            lock: Mutex::new(()),
-            woken: Condvar::new(),
-            sleepers: AtomicUsize::new(0),
-        }
-    }; 32];
-    &LOTS[(std::ptr::from_ref(node) as usize >> 8) % LOTS.len()]
-}
-
 /// Dropping a graph of any depth never recurses.
 impl Drop for Node {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if state.inputs.is_empty() {
+        let inputs = taken(self);
+        if inputs.is_empty() {
             return;
         }
         let mut pending: Vec<Arc<Node>> = Vec::new();
-        let mut next = std::mem::take(&mut state.inputs);
+        let mut next = inputs;
         loop {
             pending.extend(next.drain(..).map(Array::into_node));
             let Some(node) = pending.pop() else { break };
             if let Some(mut node) = Arc::into_inner(node) {
-                let state = node.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-                next = std::mem::take(&mut state.inputs);
+                next = taken(&mut node);
             }
         }
     }
+}
+
+fn taken(node: &mut Node) -> Inputs {
+    std::mem::take(
+        node.inputs
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner),
+    )
 }
 
 /// Marks a claimed node failed if its evaluation unwinds, so that nobody waits for it for ever.

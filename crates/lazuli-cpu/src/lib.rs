@@ -17,6 +17,7 @@ pub mod isa;
 pub mod kernels;
 mod operand;
 pub mod pool;
+mod sync;
 
 pub use backend::{Cpu, CpuBackend, Options, register};
 pub use isa::Isa;

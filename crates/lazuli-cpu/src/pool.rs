@@ -7,14 +7,20 @@
 //! Not chosen: work stealing (rayon), whose region costs more than a decode kernel.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::PoisonError;
+#[cfg(not(loom))]
 use std::time::{Duration, Instant};
 
+use crate::sync::atomic::{
+    AtomicBool, AtomicU32,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, UnsafeCell};
+
 /// How long a waiting thread spins before it sleeps.
+#[cfg(not(loom))]
 const SPIN: Duration = Duration::from_micros(20);
 
 /// A set of worker threads that run one parallel region at a time.
@@ -32,22 +38,25 @@ struct Job {
     threads: usize,
 }
 
-/// The doorbell of one worker, on its own cache line.
+/// The doorbell of one worker, on its own cache line: [`RING`] times the rings so far, and [`ASLEEP`] while
+/// the worker sleeps. In one word, so that whoever comes second sees the first: a worker that falls
+/// asleep the ring, or who rings that it sleeps.
 #[repr(align(128))]
-struct Doorbell {
-    rings: AtomicU32,
-    asleep: AtomicBool,
-}
+struct Doorbell(AtomicU32);
+
+/// The worker sleeps (of a doorbell), or the owner of the region does (of `remaining`).
+const ASLEEP: u32 = 1;
+/// One ring, or one worker that has not finished.
+const RING: u32 = 2;
 
 struct Shared {
     doorbells: Vec<Doorbell>,
     /// Held by the thread whose region is running; guards `job`.
     busy: AtomicBool,
     job: UnsafeCell<Option<Job>>,
-    /// Workers of the current region that have not finished.
-    remaining: AtomicUsize,
-    /// Whether the owner of the region sleeps on `finished`.
-    owner_asleep: AtomicBool,
+    /// [`RING`] times the workers of the current region that have not finished, and [`ASLEEP`] while its
+    /// owner sleeps on `finished`.
+    remaining: AtomicU32,
     finished: (Mutex<()>, Condvar),
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     stop: AtomicBool,
@@ -68,16 +77,10 @@ impl Pool {
     pub fn new(threads: usize) -> Pool {
         let wanted = threads.max(1) - 1;
         let shared = Arc::new(Shared {
-            doorbells: (0..wanted)
-                .map(|_| Doorbell {
-                    rings: AtomicU32::new(0),
-                    asleep: AtomicBool::new(false),
-                })
-                .collect(),
+            doorbells: (0..wanted).map(|_| Doorbell(AtomicU32::new(0))).collect(),
             busy: AtomicBool::new(false),
             job: UnsafeCell::new(None),
-            remaining: AtomicUsize::new(0),
-            owner_asleep: AtomicBool::new(false),
+            remaining: AtomicU32::new(0),
             finished: (Mutex::new(()), Condvar::new()),
             panic: Mutex::new(None),
             stop: AtomicBool::new(false),
@@ -85,7 +88,7 @@ impl Pool {
         let workers = (0..wanted)
             .map_while(|index| {
                 let shared = Arc::clone(&shared);
-                std::thread::Builder::new()
+                thread::Builder::new()
                     .name(format!("lazuli-cpu-{}", index + 1))
                     .spawn(move || shared.work(index))
                     .ok()
@@ -109,7 +112,7 @@ impl Pool {
     /// If a part panics, with its payload, after the other threads have finished their parts.
     pub fn run(&self, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let threads = self.threads().min(parts);
-        if threads < 2 || self.shared.busy.swap(true, Ordering::Acquire) {
+        if threads < 2 || self.shared.busy.swap(true, Acquire) {
             return (0..parts).for_each(f);
         }
         // SAFETY: only the lifetime of the reference changes; it is not used after `wait` below,
@@ -119,25 +122,23 @@ impl Pool {
         };
         let job = Job { f, parts, threads };
         // SAFETY: `busy` is ours and the previous region's workers have all reported back.
-        unsafe { *self.shared.job.get() = Some(job) };
-        self.shared.remaining.store(threads - 1, Ordering::Relaxed);
+        self.shared.job.with_mut(|at| unsafe { *at = Some(job) });
+        let working = (threads - 1) as u32 * RING;
+        self.shared.remaining.store(working, Relaxed);
         for (doorbell, worker) in self
             .shared
             .doorbells
             .iter()
             .zip(&self.workers[..threads - 1])
         {
-            // Sequentially consistent with the worker's `asleep` store and `rings` load: either it
-            // sees the ring or we see it asleep.
-            doorbell.rings.fetch_add(1, Ordering::SeqCst);
-            if doorbell.asleep.load(Ordering::SeqCst) {
+            if doorbell.0.fetch_add(RING, Release) & ASLEEP != 0 {
                 worker.thread().unpark();
             }
         }
         let own = catch_unwind(AssertUnwindSafe(|| job.run(0)));
         self.shared.wait();
         let worker_panic = lock(&self.shared.panic).take();
-        self.shared.busy.store(false, Ordering::Release);
+        self.shared.busy.store(false, Release);
         if let Some(payload) = own.err().or(worker_panic) {
             resume_unwind(payload);
         }
@@ -146,9 +147,9 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.stop.store(true, Relaxed);
         for (doorbell, worker) in self.shared.doorbells.iter().zip(&self.workers) {
-            doorbell.rings.fetch_add(1, Ordering::SeqCst);
+            doorbell.0.fetch_add(RING, Release);
             worker.thread().unpark();
         }
         for worker in self.workers.drain(..) {
@@ -171,31 +172,32 @@ impl Job {
 impl Shared {
     /// The life of worker `index`.
     fn work(&self, index: usize) {
-        let Doorbell { rings, asleep } = &self.doorbells[index];
+        let bell = &self.doorbells[index].0;
         let mut heard = 0;
         loop {
-            if !spin_until(|| rings.load(Ordering::Acquire) != heard) {
-                asleep.store(true, Ordering::SeqCst);
-                while rings.load(Ordering::SeqCst) == heard {
-                    std::thread::park();
+            let rang = |bell: u32| bell & !ASLEEP != heard;
+            if !spin_until(|| rang(bell.load(Acquire))) {
+                if !rang(bell.fetch_or(ASLEEP, Acquire)) {
+                    while !rang(bell.load(Acquire)) {
+                        thread::park();
+                    }
                 }
-                asleep.store(false, Ordering::Relaxed);
+                bell.fetch_and(!ASLEEP, Relaxed);
             }
-            heard = heard.wrapping_add(1);
-            if self.stop.load(Ordering::SeqCst) {
+            heard = heard.wrapping_add(RING);
+            if self.stop.load(Relaxed) {
                 return;
             }
             // SAFETY: our doorbell rang for this region, so the job was written before and stays
             // until our decrement below.
-            let job = unsafe { *self.job.get() };
+            let job = self.job.with(|at| unsafe { *at });
             if let Some(job) = job
                 && let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.run(index + 1)))
             {
                 lock(&self.panic).get_or_insert(payload);
             }
-            if self.remaining.fetch_sub(1, Ordering::SeqCst) == 1
-                && self.owner_asleep.load(Ordering::SeqCst)
-            {
+            if self.remaining.fetch_sub(RING, AcqRel) == RING | ASLEEP {
+                // The owner holds the lock from when it says that it sleeps until it does.
                 drop(lock(&self.finished.0));
                 self.finished.1.notify_all();
             }
@@ -204,19 +206,20 @@ impl Shared {
 
     /// Waits until all workers of the region have reported back.
     fn wait(&self) {
-        if spin_until(|| self.remaining.load(Ordering::Acquire) == 0) {
+        if spin_until(|| self.remaining.load(Acquire) == 0) {
             return;
         }
-        self.owner_asleep.store(true, Ordering::SeqCst);
         let mut guard = lock(&self.finished.0);
-        while self.remaining.load(Ordering::SeqCst) != 0 {
+        let mut remaining = self.remaining.fetch_or(ASLEEP, AcqRel);
+        while remaining >= RING {
             guard = (self.finished.1.wait(guard)).unwrap_or_else(PoisonError::into_inner);
+            remaining = self.remaining.load(Acquire);
         }
-        self.owner_asleep.store(false, Ordering::Relaxed);
     }
 }
 
 /// Spins until `done` or until `SPIN` has passed; whether `done`.
+#[cfg(not(loom))]
 fn spin_until(done: impl Fn() -> bool) -> bool {
     let mut start = None;
     loop {
@@ -233,13 +236,21 @@ fn spin_until(done: impl Fn() -> bool) -> bool {
     }
 }
 
+/// Time stands still under `loom`: one look, then sleep.
+#[cfg(loom)]
+fn spin_until(done: impl Fn() -> bool) -> bool {
+    done()
+}
+
 /// Nothing panics while these locks are held, so poison means nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn counts(pool: &Pool, parts: usize) -> Vec<usize> {

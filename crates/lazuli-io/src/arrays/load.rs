@@ -53,6 +53,27 @@ pub fn load_as(path: impl AsRef<Path>, format: Format) -> Result<Loaded> {
     })
 }
 
+/// The arrays of a file that is in memory, as of one on the disk; errors call it `file`.
+///
+/// # Errors
+/// [`Error::Malformed`] when the content breaks the format.
+pub fn read(content: impl Into<Bytes>, format: Format, file: &str) -> Result<Loaded> {
+    let content = content.into();
+    Ok(match format {
+        Format::Npy => Loaded::Array(from_npy(npy::read(content, file)?, file)?),
+        Format::Npz => Loaded::Arrays(of_archive(content, file)?, None),
+        Format::Safetensors => {
+            let (arrays, notes) = with_notes(&Checkpoint::named(content, file)?, file)?;
+            Loaded::Arrays(arrays, Some(notes))
+        }
+        Format::Gguf => {
+            let content = gguf::read(content, file)?;
+            let (arrays, notes) = of_gguf(content, Quantized::default(), file)?;
+            Loaded::Arrays(arrays, Some(notes))
+        }
+    })
+}
+
 /// The array of a npy file.
 ///
 /// # Errors
@@ -69,11 +90,14 @@ pub fn load_npy(path: impl AsRef<Path>) -> Result<Array> {
 /// [`Error::Malformed`] and [`Error::Member`] when the archive or a member of it is wrong; [`Error::Io`].
 pub fn load_npz(path: impl AsRef<Path>) -> Result<Arrays> {
     let path = path.as_ref();
-    let file = path.display().to_string();
-    let archive = Archive::read(Bytes::map(path)?, &file)?;
+    of_archive(Bytes::map(path)?, &path.display().to_string())
+}
+
+fn of_archive(content: Bytes, file: &str) -> Result<Arrays> {
+    let archive = Archive::read(content, file)?;
     let mut arrays = Arrays::new();
     for member in &archive.members {
-        let wrong = |reason: String| Error::member(&file, &member.name, reason);
+        let wrong = |reason: String| Error::member(file, &member.name, reason);
         let name = (member.name.strip_suffix(".npy"))
             .ok_or_else(|| wrong("is not an array: its name does not end in .npy".to_owned()))?;
         let place = format!("{file}: member `{}`", crate::error::one_line(&member.name));
@@ -92,8 +116,11 @@ pub fn load_npz(path: impl AsRef<Path>) -> Result<Arrays> {
 /// [`Error::Incomplete`], [`Error::Malformed`] and [`Error::Tensor`] when the file is wrong; [`Error::Io`].
 pub fn load_safetensors(path: impl AsRef<Path>) -> Result<(Arrays, Metadata)> {
     let path = path.as_ref();
-    let checkpoint = Checkpoint::open(path)?;
-    let arrays = of_checkpoint(&checkpoint, &path.display().to_string())?;
+    with_notes(&Checkpoint::open(path)?, &path.display().to_string())
+}
+
+fn with_notes(checkpoint: &Checkpoint, file: &str) -> Result<(Arrays, Metadata)> {
+    let arrays = of_checkpoint(checkpoint, file)?;
     let notes = checkpoint.metadata().iter();
     let notes = notes.map(|(key, text)| (key.clone(), Value::from(text.as_str())));
     Ok((arrays, notes.collect()))
@@ -115,14 +142,17 @@ pub(crate) fn of_checkpoint(checkpoint: &Checkpoint, file: &str) -> Result<Array
 /// supported; [`Error::Io`].
 pub fn load_gguf(path: impl AsRef<Path>, quantized: Quantized) -> Result<(Arrays, Metadata)> {
     let path = path.as_ref();
-    let file = path.display().to_string();
-    let gguf::Content { tensors, metadata } = gguf::open(path)?;
+    of_gguf(gguf::open(path)?, quantized, &path.display().to_string())
+}
+
+fn of_gguf(content: gguf::Content, quantized: Quantized, file: &str) -> Result<(Arrays, Metadata)> {
+    let gguf::Content { tensors, metadata } = content;
     let mut arrays = Arrays::new();
     let mut add = |name: String, bytes: &Bytes, dtype, shape: &[usize]| {
-        let array = from_bytes(bytes, dtype, shape, &file)?;
+        let array = from_bytes(bytes, dtype, shape, file)?;
         match arrays.insert(name.clone(), array) {
             None => Ok(()),
-            Some(_) => Err(Error::tensor(&file, &name, "the name is taken")),
+            Some(_) => Err(Error::tensor(file, &name, "the name is taken")),
         }
     };
     for (name, tensor) in tensors {
@@ -149,7 +179,7 @@ pub fn load_gguf(path: impl AsRef<Path>, quantized: Quantized) -> Result<(Arrays
             add(name, &affine.words, Dtype::U32, &affine.shape)?;
             continue;
         }
-        let halves = (tensor.halves()).map_err(|reason| Error::tensor(&file, &name, reason))?;
+        let halves = (tensor.halves()).map_err(|reason| Error::tensor(file, &name, reason))?;
         add(name, &Bytes::from(halves), Dtype::F16, &tensor.shape)?;
     }
     Ok((arrays, metadata))

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 
 pub(crate) use load::of_checkpoint;
-pub use load::{Quantized, load, load_as, load_gguf, load_npy, load_npz, load_safetensors};
+pub use load::{Quantized, load, load_as, load_gguf, load_npy, load_npz, load_safetensors, read};
 pub(crate) use save::write_safetensors;
 pub use save::{save, save_gguf, save_gguf_as, save_safetensors, savez, savez_compressed};
 

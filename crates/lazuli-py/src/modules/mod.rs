@@ -8,6 +8,8 @@ mod random;
 
 use pyo3::prelude::*;
 
+pub(crate) use random::RandomState;
+
 use crate::call::Entry;
 
 /// A submodule: its name, documentation and functions.

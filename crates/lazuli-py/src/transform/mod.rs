@@ -5,6 +5,7 @@
 //! out as the same exception.
 
 mod callable;
+mod compiled;
 mod custom;
 mod gradient;
 mod vectorize;

@@ -6,6 +6,7 @@ mod binary;
 mod convolution;
 mod creation;
 mod evaluate;
+pub(crate) mod files;
 mod indexing;
 mod matrix;
 pub(crate) mod memory;
@@ -30,6 +31,7 @@ pub(crate) fn functions() -> Vec<Entry> {
         convolution::functions(),
         crate::dtype::functions(),
         evaluate::functions(),
+        files::functions(),
         crate::transform::functions(),
         crate::print::functions(),
     ]

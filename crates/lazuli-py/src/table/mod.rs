@@ -10,6 +10,7 @@ pub(crate) mod files;
 mod indexing;
 mod matrix;
 pub(crate) mod memory;
+mod quantization;
 mod reduce;
 mod shape;
 mod unary;
@@ -28,6 +29,7 @@ pub(crate) fn functions() -> Vec<Entry> {
         shape::functions(),
         indexing::functions(),
         matrix::functions(),
+        quantization::functions(),
         convolution::functions(),
         crate::dtype::functions(),
         evaluate::functions(),

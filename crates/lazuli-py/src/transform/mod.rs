@@ -7,6 +7,7 @@
 mod callable;
 mod compiled;
 mod custom;
+mod export;
 mod gradient;
 mod vectorize;
 
@@ -18,6 +19,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 pub(crate) use callable::Transformed;
 pub(crate) use custom::CustomFunction;
+pub(crate) use export::{FunctionExporter, ImportedFunction};
 
 use crate::array::PyArray;
 use crate::call::{Entry, row};
@@ -185,5 +187,6 @@ pub(crate) fn functions() -> Vec<Entry> {
         ),
     ];
     rows.extend(callable::functions());
+    rows.extend(export::functions());
     rows
 }

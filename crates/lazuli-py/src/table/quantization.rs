@@ -55,6 +55,10 @@ fn quantize(
     global_scale: Option<Array>,
 ) -> PyResult<Vec<Array>> {
     let format = format(mode, group, bits)?;
+    if w.rank() < 2 {
+        let message = format!("takes arrays of two axes or more, not {w:?}");
+        return Err(value_error("quantize", message));
+    }
     let made = match global_scale {
         Some(scale) => w.quantize_scaled(format, &scale),
         None => w.quantize(format),

@@ -138,13 +138,13 @@ pub(super) fn functions() -> Vec<Entry> {
             "enable_compile",
             "() -> None",
             "Lets compiled functions run as plans, as they do from the start.",
-            || lazuli_core::enable_compile()
+            lazuli_core::enable_compile
         ),
         row!(
             "disable_compile",
             "() -> None",
             "Makes compiled functions call what they were made of.",
-            || lazuli_core::disable_compile()
+            lazuli_core::disable_compile
         ),
     ]
 }

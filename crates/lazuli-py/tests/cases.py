@@ -859,10 +859,23 @@ def pads_beyond_the_kernel(call: Call) -> bool:
     return call.kwargs["padding"] > call.kwargs["dilation"] * (min(kernel) - 1)
 
 
+def differing(why: str) -> list[float]:
+    """The two floats of a reason that names them."""
+    return [float(v) for v in re.findall(r"np\.float\d+\((-?[\d.]+)\)", why)]
+
+
+def ties_in_half(call: Call, why: str) -> bool:
+    """A number that is a tie only once it is multiplied in half precision."""
+    if call.name != "round" or len(call.args) < 2 or call.args[0].dtype not in ("float16", "bfloat16"):
+        return False
+    values = differing(why)
+    return len(values) == 2 and abs(values[0] - values[1]) < 1.1 * 10.0 ** -call.args[1]
+
+
 def rounds_up_in_half(call: Call, why: str) -> bool:
     """A quotient just below an integer, which a half-precision float rounds up to."""
     floors = ("floor_divide", "divmod", "array.__floordiv__", "array.__rfloordiv__", "array.__ifloordiv__")
-    values = [float(v) for v in re.findall(r"np\.float\d+\((-?[\d.]+)\)", why)]
+    values = differing(why)
     half = any(a.dtype in ("float16", "bfloat16") for a in arrays(call))
     return call.name in floors and half and len(values) == 2 and values[1] - values[0] == 1
 
@@ -894,6 +907,7 @@ DIFFERENCES = [
     Difference("frames are cut from any layout", lambda call, ours, theirs, why: call.name == "fft.stft" and "row contiguous" in str(theirs)),
     Difference("a kernel that is larger than what it slides over is an error", lambda call, ours, theirs, why: theirs is None and "does not fit axis" in str(ours)),
     Difference("rounding leaves truth values alone", lambda call, ours, theirs, why: call.name == "round" and call.args[0].dtype == "bool_"),
+    Difference("half types are rounded to decimals from float32, not from a product in half precision", lambda call, ours, theirs, why: ties_in_half(call, why)),
     Difference("a quotient is rounded down, not first to half precision and then down", lambda call, ours, theirs, why: rounds_up_in_half(call, why)),
     Difference("a transposed convolution has the length of the formula", lambda call, ours, theirs, why: pads_beyond_the_kernel(call)),
     Difference(

@@ -21,6 +21,8 @@ use crate::safetensors::Checkpoint;
 const NOTE: &str = "lazuli.functions";
 /// The note that holds [`VERSION`].
 const VERSION_NOTE: &str = "lazuli.functions.version";
+/// The note that holds what the writer says of the functions.
+const TEXT_NOTE: &str = "lazuli.functions.text";
 
 /// A graph and the names of its constants.
 #[derive(Serialize, Deserialize)]
@@ -35,12 +37,18 @@ struct Written {
 pub struct Imported {
     file: String,
     functions: Vec<Function>,
+    text: Option<String>,
 }
 
 impl Imported {
     /// The traces, in the order in which they were written.
     pub fn functions(&self) -> &[Function] {
         &self.functions
+    }
+
+    /// What the writer said of the function; see [`Exporter::describe`].
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
     }
 
     /// The function's values, lazily, by the first trace that takes these operands.
@@ -86,6 +94,7 @@ fn signature(function: &Function) -> String {
 pub struct Exporter {
     path: PathBuf,
     functions: Vec<Function>,
+    text: Option<String>,
 }
 
 impl Exporter {
@@ -94,7 +103,13 @@ impl Exporter {
         Exporter {
             path: path.as_ref().to_owned(),
             functions: Vec::new(),
+            text: None,
         }
+    }
+
+    /// Has a text written beside the function, such as its configuration.
+    pub fn describe(&mut self, text: impl Into<String>) {
+        self.text = Some(text.into());
     }
 
     /// Adds a trace; see [`Function::trace`]. `f` is given `operands`, then those of `named` by name.
@@ -151,10 +166,11 @@ impl Exporter {
         }
         let json = serde_json::to_string(&written)
             .map_err(|e| Error::malformed(&file, format!("cannot be written: {e}")))?;
-        let notes = BTreeMap::from([
+        let mut notes = BTreeMap::from([
             (VERSION_NOTE.to_owned(), VERSION.to_string()),
             (NOTE.to_owned(), json),
         ]);
+        notes.extend(self.text.map(|text| (TEXT_NOTE.to_owned(), text)));
         let named = constants
             .iter()
             .map(|(name, array)| (name.as_str(), *array));
@@ -229,5 +245,6 @@ pub fn read(content: impl Into<Bytes>, file: &str) -> Result<Imported> {
     Ok(Imported {
         file: file.to_owned(),
         functions: functions.collect::<Result<_>>()?,
+        text: checkpoint.metadata().get(TEXT_NOTE).cloned(),
     })
 }

@@ -62,6 +62,8 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<stream::ThreadLocalStream>()?;
     module.add_class::<stream::StreamContext>()?;
     module.add_class::<transform::CustomFunction>()?;
+    module.add_class::<transform::FunctionExporter>()?;
+    module.add_class::<transform::ImportedFunction>()?;
     module.add_class::<transform::Transformed>()?;
     module.add_class::<print::PrintOptions>()?;
     module.add_class::<print::PrintOptionsContext>()?;

@@ -139,6 +139,14 @@ impl Operand {
         }
     }
 
+    /// The operand, unless it is an integer that `dtype` does not hold.
+    pub(crate) fn within(self, dtype: Dtype) -> PyResult<Operand> {
+        if let Operand::Int(i) = self {
+            check_range(i, dtype)?;
+        }
+        Ok(self)
+    }
+
     fn is_array(&self) -> bool {
         matches!(self, Operand::Array(_))
     }

@@ -1,6 +1,6 @@
 """Lazuli against the reference and NumPy: the same calls, the same results or the same exceptions.
 
-    python differential.py 20000 --seed 1 [--only sum,mean]
+    python differential.py --cases 20000 --seed 1 [--only sum,mean]
 
 Exact for integers and truth values; floats within the table below; a row of `cases.CASES` for each operation.
 What differs on purpose is in `cases.DIFFERENCES`, each with its reason.
@@ -39,7 +39,8 @@ class Failure:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.name} (seed {self.seed}): {self.why}\n    {self.call}"
+        again = f"cargo xtask differential --cases 1 --seed {self.seed} --only {self.name}"
+        return f"{self.name}: {self.why}\n    {self.call}\n    again: {again}"
 
 
 def build(value: Any, mx: Any) -> Any:
@@ -157,27 +158,31 @@ def present() -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("count", type=int, nargs="?", default=4000)
+    parser.add_argument("--cases", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="")
-    parser.add_argument("--failures", type=int, default=40)
     options = parser.parse_args()
     if reference is None:
         print("the reference is not installed: pip install 'mlx[cpu]'")
         return 2
     names = [n for n in present() if not options.only or n in options.only.split(",")]
     missing = [n for n in CASES if n not in present()]
-    print(f"{len(names)} operations, {options.count} calls, seed {options.seed}")
+    unknown = set(filter(None, options.only.split(","))) - set(names)
+    if unknown:
+        print(f"no cases of {', '.join(sorted(unknown))}")
+        return 2
+    last = options.seed + (options.cases - 1) // len(names)
+    print(f"{len(names)} operations, {options.cases} calls, seeds {options.seed} to {last}")
     if missing:
         print(f"not there yet: {' '.join(missing)}")
     failures: dict[str, list[Failure]] = {}
-    for i in range(options.count):
+    for i in range(options.cases):
         name = names[i % len(names)]
         failure = check(name, options.seed + i // len(names))
         if failure:
             failures.setdefault(name, []).append(failure)
     for name, found in failures.items():
-        print(f"{len(found)}x {found[0]}")
+        print(f"{len(found)} of {name}, the first:\n{found[0]}")
     print(f"{sum(map(len, failures.values()))} failures in {len(failures)} operations")
     return 1 if failures else 0
 

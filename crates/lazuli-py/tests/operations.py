@@ -43,6 +43,8 @@ CALLS = set(
     random.seed fast.metal_kernel fast.cuda_kernel fast.precompiled_cuda_kernel""".split()
 )
 
+SQUARE = mx.array([[2.0, 1.0], [1.0, 3.0]])
+
 # Calls of names that no case draws.
 EXAMPLES: dict[str, Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "depends": lambda: ((mx.ones(2), mx.ones(2)), {}),
@@ -56,6 +58,13 @@ EXAMPLES: dict[str, Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "gather_mm": lambda: ((mx.ones((3, 2, 4)), mx.ones((3, 4, 2)), None, mx.array([0, 1, 2])), {}),
     "segmented_mm": lambda: ((mx.ones((2, 4)), mx.ones((4, 2)), mx.array([[0, 2], [2, 4]])), {}),
     "conv_general": lambda: ((mx.ones((1, 5, 2)), mx.ones((2, 3, 2))), {}),
+    "linalg.qr": lambda: ((SQUARE,), {}),
+    "linalg.svd": lambda: ((SQUARE,), {}),
+    "linalg.eig": lambda: ((SQUARE,), {}),
+    "linalg.eigvals": lambda: ((SQUARE,), {}),
+    "linalg.eigh": lambda: ((SQUARE,), {}),
+    "qqmm": lambda: ((mx.ones((2, 32)), mx.ones((3, 32))), {}),
+    "gather_qqmm": lambda: ((mx.ones((2, 1, 32)), mx.ones((3, 2, 32)), None, mx.array([0, 1]), mx.array([2, 0])), {}),
     "random.key": lambda: ((3,), {}),
     "random.permutation": lambda: ((mx.array([1.0, 2.0, 3.0]),), {"key": mx.random.key(0)}),
 }

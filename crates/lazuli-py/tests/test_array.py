@@ -195,6 +195,19 @@ def test_conversions_need_one_element():
             [1, 2][wrong]
 
 
+def test_reductions_of_no_elements_are_those_of_numpy():
+    for shape in [(0,), (2, 0, 3), (0, 4)]:
+        none, theirs = mx.zeros(shape), np.zeros(shape, np.float32)
+        for axis in (None, 0, -1):
+            assert mx.sum(none, axis=axis).tolist() == theirs.sum(axis=axis).tolist()
+            assert mx.prod(none.T, axis=axis).tolist() == theirs.T.prod(axis=axis).tolist()
+            assert mx.all(none, axis=axis).tolist() == theirs.all(axis=axis).tolist()
+            assert mx.any(none.T, axis=axis).tolist() == theirs.T.any(axis=axis).tolist()
+    for extreme in (mx.max, mx.min):
+        with pytest.raises(ValueError):
+            extreme(mx.zeros((0,)))
+
+
 def test_iteration_and_length_need_an_axis():
     assert [row.tolist() for row in mx.array([[1, 2], [3, 4]])] == [[1, 2], [3, 4]]
     assert len(mx.array([[1, 2]])) == 1

@@ -1,4 +1,4 @@
-"""A seeded sample of the differential tests; `cargo xtask differential N` runs as many as wanted."""
+"""A seeded sample of the differential tests; `cargo xtask differential` runs as many as wanted."""
 
 import pytest
 

@@ -20,7 +20,8 @@ METHODS_HERE = "    # The methods of the table.\n"
 
 HEAD = '''# Written by tools/stubs.py from the table of functions.
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from os import PathLike
+from typing import IO, Any, Literal
 
 '''
 TYPES = "DLPackCompatible, Device, DeviceType, Dtype, Stream, StreamContext, StreamOrDevice, ThreadLocalStream, array, scalar"
@@ -64,6 +65,9 @@ def aliases() -> str:
     """Second names, as the module has them."""
     first: dict[int, str] = {}
     names = {name for module, name, _, _ in lz._signatures() if module == ""}
+    for module, name, _, _ in lz._signatures():
+        if module and module != "array":
+            first[id(getattr(getattr(lz, module), name))] = f"{module}.{name}"
     for name in names:
         first[id(getattr(lz, name))] = name
     lines = []

@@ -67,21 +67,27 @@ struct Entry<T> {
     value: T,
 }
 
-/// The traces of one function.
-struct Cache<T> {
+/// The traces of one function, for callers that are given it anew with each call; [`compile`] holds
+/// these beside the function.
+pub struct Traces<T> {
     entries: Mutex<Vec<Arc<Entry<T>>>>,
     shapeless: bool,
 }
 
-impl<T: Tree> Cache<T> {
-    fn new(shapeless: bool) -> Cache<T> {
-        Cache {
+impl<T: Tree> Traces<T> {
+    /// No traces yet; of those that differ in the lengths of axes, `shapeless` keeps the last.
+    pub fn new(shapeless: bool) -> Traces<T> {
+        Traces {
             entries: Mutex::default(),
             shapeless,
         }
     }
 
-    fn call<P: Tree>(&self, operands: &P, f: impl FnOnce(&P) -> Result<T>) -> Result<T> {
+    /// The value of `f`, which is called if no trace has the signature of `operands`.
+    ///
+    /// # Errors
+    /// As a function that [`compile`] made.
+    pub fn call<P: Tree>(&self, operands: &P, f: impl FnOnce(&P) -> Result<T>) -> Result<T> {
         if !ENABLED.load(Relaxed) {
             return f(operands);
         }
@@ -155,8 +161,8 @@ pub fn compile<P: Tree, T: Tree, F>(f: F) -> impl Fn(&P) -> Result<T>
 where
     F: Fn(&P) -> Result<T>,
 {
-    let cache = Cache::new(false);
-    move |operands| cache.call(operands, &f)
+    let traces = Traces::new(false);
+    move |operands| traces.call(operands, &f)
 }
 
 /// As [`compile`], for operands whose shapes keep changing: only the last plan of each rank is kept.
@@ -169,8 +175,8 @@ pub fn compile_shapeless<P: Tree, T: Tree, F>(f: F) -> impl Fn(&P) -> Result<T>
 where
     F: Fn(&P) -> Result<T>,
 {
-    let cache = Cache::new(true);
-    move |operands| cache.call(operands, &f)
+    let traces = Traces::new(true);
+    move |operands| traces.call(operands, &f)
 }
 
 /// As [`compile`], for a function that reads and writes a state besides: parameters and an optimizer's
@@ -182,11 +188,11 @@ pub fn compile_with_state<P: Tree, S: Tree, T: Tree, F>(f: F) -> impl Fn(&P, &mu
 where
     F: Fn(&P, &mut S) -> Result<T>,
 {
-    let cache: Cache<(T, S)> = Cache::new(false);
+    let traces: Traces<(T, S)> = Traces::new(false);
     move |operands, state| {
         let same = |x: &Array| Ok(x.clone());
         let both = (tree::map(operands, same)?, tree::map(state, same)?);
-        let (value, next) = cache.call(&both, |(operands, state)| {
+        let (value, next) = traces.call(&both, |(operands, state)| {
             let mut state = tree::map(state, same)?;
             Ok((f(operands, &mut state)?, state))
         })?;

@@ -269,6 +269,17 @@ fn opened(trace: &Trace, operands: &[Array]) -> Result<Vec<Array>> {
 }
 
 impl Graph {
+    /// The operations in order: name, numbers of the operands, shapes and dtypes of the results. Values
+    /// are numbered: the function's operands, its constants, then the results.
+    pub fn steps(&self) -> impl Iterator<Item = (&'static str, &[u32], &[(Shape, Dtype)])> {
+        (self.steps.iter()).map(|s| (s.op.name(), &s.inputs[..], &s.outs[..]))
+    }
+
+    /// Numbers of the function's values.
+    pub fn outputs(&self) -> &[u32] {
+        &self.outputs
+    }
+
     /// The outputs at these operands. What was written may say anything; with `elsewhere` the operands
     /// have other lengths than it says.
     fn replay(

@@ -47,5 +47,6 @@ pub mod statistics;
 pub mod swiglu;
 pub mod take;
 pub mod unary;
+pub mod unique;
 pub mod view;
 mod writes;

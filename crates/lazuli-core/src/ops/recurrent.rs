@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 use crate::ops::ragged::{self, Tokens};
 use crate::rows::{self, Rows};
+use crate::shape::Shape;
 
 /// Depthwise: `x [t, c]`, `weight [c, k]`, `state [slots, k - 1, c]` to `y [t, c]` and the new state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
@@ -301,5 +302,108 @@ impl Array {
             op,
             &[self, a, b, a_log, dt_bias, state, rows.table()],
         )?)
+    }
+
+    /// The gated delta rule over queries `self [b, t, key_heads, dk]`, keys of the same shape and values
+    /// `[b, t, value_heads, dv]`, as they are: per token the state `[b, value_heads, dv, dk]` decays by
+    /// `gamma [b, t, value_heads]` (or `[.., dk]`), moves by `beta [b, t, value_heads]` of what the value
+    /// is beyond what the key reads, and is read by the query. Tokens at which `mask [b, t]` is false
+    /// give zeros and leave the state alone. The result, in the dtype that queries, keys and values
+    /// promote to, and the new state, `f32` at least.
+    ///
+    /// A composition, one step per token: [`Array::gated_delta`] has kernels.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the operands do not fit, [`Error::Dtype`] for complex numbers.
+    pub fn gated_delta_update(
+        &self,
+        k: &Array,
+        v: &Array,
+        gamma: &Array,
+        beta: &Array,
+        state: Option<&Array>,
+        mask: Option<&Array>,
+    ) -> Result<(Array, Array)> {
+        const NAME: &str = "gated_delta_update";
+        let q = self;
+        let operands = [q, k, v, gamma, beta].into_iter().chain(state).chain(mask);
+        operands.clone().try_for_each(Array::check)?;
+        let misfit = || {
+            let operands: Vec<&Array> = operands.clone().collect();
+            Error::shape(NAME, format!("operands do not fit: {operands:?}"))
+        };
+        if q.rank() != 4 || v.rank() != 4 {
+            return Err(misfit());
+        }
+        let (b, t, hk, dk) = (q.dim(0), q.dim(1), q.dim(2), q.dim(3));
+        let (hv, dv) = (v.dim(2), v.dim(3));
+        let whole = Shape::from([b, hv, dv, dk]);
+        let per_key = gamma.rank() == 4;
+        let gates: &[usize] = if per_key {
+            &[b, t, hv, dk]
+        } else {
+            &[b, t, hv]
+        };
+        let fits = k.shape() == q.shape()
+            && v.shape()[..2] == [b, t]
+            && hk > 0
+            && hv.is_multiple_of(hk)
+            && **gamma.shape() == *gates
+            && **beta.shape() == [b, t, hv]
+            && state.is_none_or(|s| *s.shape() == whole)
+            && mask.is_none_or(|m| **m.shape() == [b, t]);
+        if !fits {
+            return Err(misfit());
+        }
+        let dtype = q.dtype().promote(k.dtype()).promote(v.dtype());
+        let dtype = dtype.at_least_float();
+        let wide = state
+            .map_or(dtype, |s| dtype.promote(s.dtype()))
+            .accumulator();
+        if wide == Dtype::C64 {
+            return Err(Error::dtype(NAME, "takes real numbers, not complex64"));
+        }
+        let shared = |x: &Array| -> Result<Array> {
+            let x = x.astype(wide)?.reshape([b, t, hk, 1, dk])?;
+            x.broadcast_to([b, t, hk, hv / hk, dk])?
+                .reshape([b, t, hv, 1, dk])
+        };
+        let (q, k) = (shared(q)?, shared(k)?);
+        let v = v.astype(wide)?.reshape([b, t, hv, dv, 1])?;
+        let gamma = gamma.astype(wide)?;
+        let gamma = gamma.reshape([b, t, hv, 1, if per_key { dk } else { 1 }])?;
+        let beta = beta.astype(wide)?.reshape([b, t, hv, 1, 1])?;
+        let mask = mask.map(|m| m.astype(Dtype::Bool)?.reshape([b, t, 1, 1, 1]));
+        let mask = mask.transpose()?;
+        let zero = Array::scalar_of(0.0, wide);
+        let mut state = match state {
+            Some(state) => state.astype(wide)?,
+            None => zero.broadcast_to(&whole)?,
+        };
+        let mut out = Vec::with_capacity(t);
+        for i in 0..t {
+            let at = |x: &Array| x.narrow(1, i, i + 1)?.reshape(x.shape().without(1));
+            let (q, k) = (at(&q)?, at(&k)?);
+            let decayed = state.multiply(&at(&gamma)?)?;
+            let read = decayed.multiply(&k)?.sum(-1, true)?;
+            let change = at(&v)?.subtract(&read)?.multiply(&at(&beta)?)?;
+            let next = decayed.add(&change.multiply(&k)?)?;
+            let y = next.multiply(&q)?.sum(-1, true)?;
+            let (y, next) = match &mask {
+                Some(mask) => {
+                    let seen = at(mask)?;
+                    let y = Array::select(&seen, &y, &zero)?;
+                    (y, Array::select(&seen, &next, &state)?)
+                }
+                None => (y, next),
+            };
+            out.push(y.reshape([b, hv, dv])?);
+            state = next;
+        }
+        let y = match t {
+            0 => zero.broadcast_to([b, 0, hv, dv])?,
+            _ => Array::stack(&out, 1)?,
+        };
+        Ok((y.astype(dtype)?, state))
     }
 }

@@ -6,6 +6,7 @@ use smallvec::smallvec;
 use super::merge::Merged;
 use crate::array::Array;
 use crate::axes::Axes;
+use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::{Family, Outs};
 
@@ -119,5 +120,35 @@ impl Array {
         let x = self.astype(self.dtype().at_least_float())?;
         let (x, merged) = Merged::of("logsumexp", &x, &axes.into())?;
         merged.reduced(&Array::from_op(LogSumExp, &[&x])?, keep)
+    }
+
+    /// Cross entropy of logits over the last axis with classes as targets: `logsumexp(logits) -
+    /// logits[target]`, in `f32`.
+    ///
+    /// `self`: `[.., classes]`, any real float; `targets`: `[..]`, integers below `classes`.
+    ///
+    /// # Errors
+    /// [`Error::Dtype`] when the logits are no real floats or the targets no integers, [`Error::Shape`]
+    /// when the shapes do not fit.
+    pub fn cross_entropy(&self, targets: &Array) -> Result<Array> {
+        const NAME: &str = "cross_entropy";
+        self.check()?;
+        targets.check()?;
+        if !self.dtype().is_float() || !targets.dtype().is_integer() {
+            let what =
+                format!("takes float logits and integer targets, not {self:?} and {targets:?}");
+            return Err(Error::dtype(NAME, what));
+        }
+        let Some(last) = self.rank().checked_sub(1) else {
+            return Err(Error::shape(NAME, "a scalar has no axis of classes"));
+        };
+        if *targets.shape() != self.shape().without(last) {
+            let what = format!("targets {targets:?} do not fit logits {self:?}");
+            return Err(Error::shape(NAME, what));
+        }
+        let logits = self.astype(Dtype::F32)?;
+        let chosen = logits.take_along_axis(&targets.expand_dims(last)?, -1)?;
+        let loss = logits.logsumexp([-1], true)?.subtract(&chosen)?;
+        loss.reshape(targets.shape())
     }
 }

@@ -20,9 +20,16 @@ thread_local! {
     static SCOPED: RefCell<Option<Array>> = const { RefCell::new(None) };
 }
 
-/// Starts the process's sequence of keys from `seed`.
+/// Starts the sequence of keys from `seed`: the process's, or that of the [`with_state`] around.
 pub fn seed(seed: u64) {
-    *lock() = Some(super::key(seed));
+    go_on_from(super::key(seed));
+}
+
+fn go_on_from(key: Array) {
+    SCOPED.with_borrow_mut(|scoped| match scoped {
+        Some(scoped) => *scoped = key,
+        None => *lock() = Some(key),
+    });
 }
 
 /// The key from which the next draw without a key is derived.
@@ -33,7 +40,8 @@ pub fn state() -> Array {
     lock().get_or_insert_with(by_clock).clone()
 }
 
-/// Continues the process's sequence from `key`, which [`state`] or [`with_state`] gave.
+/// Continues the sequence from `key`, which [`state`] or [`with_state`] gave: the process's, or that of
+/// the [`with_state`] around.
 ///
 /// # Errors
 /// [`Error::Value`] when `key` is not two `uint32`; its own error when it is poisoned.
@@ -45,7 +53,7 @@ pub fn set_state(key: &Array) -> Result<()> {
             format!("a key is uint32 [2], not {key:?}"),
         ));
     }
-    *lock() = Some(key.clone());
+    go_on_from(key.clone());
     Ok(())
 }
 

@@ -242,3 +242,85 @@ fn rotary_embedding_turns_pairs_by_their_positions() {
         }
     });
 }
+
+#[test]
+fn cross_entropy_is_the_formula_and_accumulates_in_single_precision() {
+    on_each(|_| {
+        let mut rng = Rng(5);
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::F64] {
+            let (x, logits) = viewed_as(&mut rng, &[6, 11], dtype, 4.0);
+            let targets: Vec<i32> = (0..6).map(|_| rng.below(11) as i32).collect();
+            let want = (0..6).map(|row| {
+                let at = |class: usize| logits.at(&[row, class]);
+                let sum: f64 = (0..11).map(|class| at(class).exp()).sum();
+                sum.ln() - at(targets[row] as usize)
+            });
+            let want = Host {
+                shape: vec![6],
+                values: want.collect(),
+            };
+            let targets = Array::from_slice(&targets, [6]).unwrap();
+            let loss = x.cross_entropy(&targets).unwrap();
+            assert_eq!(loss.dtype(), Dtype::F32);
+            assert_near(&loss, &want, 40.0, &format!("{dtype}"));
+        }
+    });
+    let x = Array::zeros([2usize, 3], Dtype::F32).unwrap();
+    let says = |targets: &Array| x.cross_entropy(targets).unwrap_err().to_string();
+    let long = Array::zeros([3usize], Dtype::I32).unwrap();
+    assert!(says(&long).starts_with("cross_entropy: targets"));
+    let floats = Array::zeros([2usize], Dtype::F32).unwrap();
+    assert!(says(&floats).starts_with("cross_entropy: takes float logits and integer targets"));
+}
+
+#[test]
+fn the_delta_rule_of_whole_sequences_is_its_recurrence() {
+    let (b, t, hk, hv, dk, dv) = (2, 5, 2, 4, 3, 2);
+    on_each(|_| {
+        let mut rng = Rng(17);
+        let mut of = |shape: &[usize]| viewed_as(&mut rng, shape, Dtype::F32, 1.0);
+        let ((q, hq), (k, hkeys)) = (of(&[b, t, hk, dk]), of(&[b, t, hk, dk]));
+        let ((v, hvalues), (state, start)) = (of(&[b, t, hv, dv]), of(&[b, hv, dv, dk]));
+        let ((gamma, decay), (beta, rate)) = (of(&[b, t, hv]), of(&[b, t, hv]));
+        let seen = [
+            true, false, true, true, false, true, true, true, false, true,
+        ];
+        let mask = Array::from_slice(&seen.map(u8::from), [b, t])
+            .and_then(|m| m.astype(Dtype::Bool))
+            .unwrap();
+        let mut s = start.values.clone();
+        let mut want = vec![0.0; b * t * hv * dv];
+        for at in (0..b * t * hv * dv).filter(|at| seen[at / (hv * dv)]) {
+            let (i, o) = (at / dv, at % dv);
+            let (batch, step, head) = (i / (t * hv), i / hv % t, i % hv);
+            let shared = head / (hv / hk);
+            let row = &mut s[((batch * hv + head) * dv + o) * dk..][..dk];
+            let (g, r) = (
+                decay.at(&[batch, step, head]),
+                rate.at(&[batch, step, head]),
+            );
+            let key = |d: usize| hkeys.at(&[batch, step, shared, d]);
+            row.iter_mut().for_each(|x| *x *= g);
+            let read: f64 = (0..dk).map(|d| row[d] * key(d)).sum();
+            let change = (hvalues.at(&[batch, step, head, o]) - read) * r;
+            (0..dk).for_each(|d| row[d] += change * key(d));
+            want[at] = (0..dk)
+                .map(|d| row[d] * hq.at(&[batch, step, shared, d]))
+                .sum();
+        }
+        let run = |state| q.gated_delta_update(&k, &v, &gamma, &beta, state, Some(&mask));
+        let (y, last) = run(Some(&state)).unwrap();
+        let host = |shape: &[usize], values| Host {
+            shape: shape.to_vec(),
+            values,
+        };
+        assert_near(&y, &host(&[b, t, hv, dv], want), 1000.0, "y");
+        assert_near(&last, &host(&[b, hv, dv, dk], s), 1000.0, "state");
+        let zeros = Array::zeros([b, hv, dv, dk], Dtype::F32).unwrap();
+        let (fresh, same) = (run(None).unwrap().0, run(Some(&zeros)).unwrap().0);
+        assert_eq!(numbers_of(&fresh), numbers_of(&same));
+        let wrong = q.gated_delta_update(&v, &v, &gamma, &beta, None, None);
+        let said = wrong.unwrap_err().to_string();
+        assert!(said.starts_with("gated_delta_update: operands do not fit"));
+    });
+}

@@ -297,6 +297,13 @@ fn a_draw_without_a_key_continues_the_sequence() {
         words.dedup();
         assert_eq!(words.len(), 4, "two threads drew the same");
 
+        // A function that is traced may go on from another key: the process does not notice.
+        let (scoped, _) = with_state(&start, || {
+            set_state(&last).unwrap();
+            randint(&low, &high, [3], Dtype::I32, None).unwrap()
+        });
+        golden.get("seeded.2").same(&scoped);
+
         set_state(&last).unwrap();
         let x = randint(&low, &high, [3], Dtype::I32, None).unwrap();
         golden.get("seeded.2").same(&x);

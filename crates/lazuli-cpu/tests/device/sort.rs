@@ -254,3 +254,59 @@ fn ranks_and_shapes_that_are_not_there_are_named() {
     );
     assert!(Array::scalar(1.0f32).sort(-1).is_err());
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn distinct_elements_are_found_with_their_places_and_counts(seed: u64) {
+        on_each(|_| {
+            let mut rng = Rng(seed);
+            let shape = [1 + rng.below(4), 1 + rng.below(5)];
+            let numbers: Vec<f64> = (0..shape[0] * shape[1]).map(|_| rng.below(6) as f64).collect();
+            let dtype = [Dtype::F32, Dtype::I64, Dtype::U8][rng.below(3)];
+            let x = of_numbers(&numbers, &shape, dtype);
+            let mut sorted = numbers.clone();
+            sorted.sort_by(f64::total_cmp);
+            sorted.dedup();
+            for size in [0, 1, sorted.len(), sorted.len() + 2] {
+                let filled = rng.below(2) == 0;
+                let fill = filled.then(|| Array::scalar(9i32));
+                let found = x.unique(size, fill.as_ref()).unwrap();
+                let there = size.min(sorted.len());
+                let mut want = sorted[..there].to_vec();
+                want.resize(size, if filled { 9.0 } else { sorted[0] });
+                assert_eq!(found.values.dtype(), dtype);
+                assert_eq!(numbers_of(&found.values), want);
+                let count = |v: &f64| numbers.iter().filter(|n| *n == v).count() as f64;
+                let mut counts: Vec<f64> = sorted[..there].iter().map(count).collect();
+                counts.resize(size, 0.0);
+                assert_eq!(numbers_of(&found.counts), counts);
+                let place = |v: &f64| numbers.iter().position(|n| n == v).unwrap() as f64;
+                let places: Vec<f64> = sorted[..there].iter().map(place).collect();
+                assert_eq!(numbers_of(&found.index)[..there], places);
+                let rank = |v: &f64| {
+                    let rank = sorted.iter().position(|s| s == v).unwrap();
+                    rank.min(size.saturating_sub(1)) as f64
+                };
+                let ranks: Vec<f64> = numbers.iter().map(rank).collect();
+                assert_eq!(found.inverse.shape(), x.shape());
+                assert_eq!(numbers_of(&found.inverse), ranks);
+            }
+        });
+    }
+}
+
+#[test]
+fn distinct_elements_of_nothing_need_a_fill_value() {
+    let empty = Array::zeros([0usize], Dtype::F32).unwrap();
+    let said = |fill: Option<&Array>| empty.unique(2, fill).unwrap_err().to_string();
+    assert_eq!(
+        said(None),
+        "unique: no elements: a size that is not zero needs a fill value"
+    );
+    assert!(said(Some(&empty)).starts_with("unique: the fill value is one element"));
+    let filled = empty.unique(2, Some(&Array::scalar(1.5f32))).unwrap();
+    assert_eq!(numbers_of(&filled.values), [1.5, 1.5]);
+    assert_eq!(numbers_of(&filled.counts), [0.0, 0.0]);
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lazuli_core::{Array, Dtype, Error as CoreError};
 use lazuli_io::arrays::{
-    Arrays, Format, Loaded, Quantized, load, load_as, load_gguf, load_npz, save, save_gguf,
+    Arrays, Format, Loaded, Quantized, load, load_as, load_gguf, load_npz, read, save, save_gguf,
     save_gguf_as, save_safetensors, savez, savez_compressed,
 };
 use lazuli_io::gguf::Kind;
@@ -142,6 +142,37 @@ fn stored_members_are_used_where_they_lie() {
             array.data().unwrap().buffer.host().unwrap().as_ptr().addr() % 64,
             0
         );
+    }
+}
+
+#[test]
+fn what_is_in_memory_is_read_like_a_file() {
+    for (file, format) in [
+        ("float32.npy", Format::Npy),
+        ("npz/compressed.npz", Format::Npz),
+        ("python.safetensors", Format::Safetensors),
+        ("gguf/blocks.gguf", Format::Gguf),
+    ] {
+        let bytes = std::fs::read(fixture(file)).unwrap();
+        let half = bytes[..bytes.len() / 2].to_vec();
+        let refused = read(half, format, "half").unwrap_err().to_string();
+        assert!(refused.starts_with("half"), "{refused}");
+        match (
+            read(bytes, format, file).unwrap(),
+            load(fixture(file)).unwrap(),
+        ) {
+            (Loaded::Array(got), Loaded::Array(wanted)) => {
+                assert_eq!(got.to_bytes().unwrap(), wanted.to_bytes().unwrap());
+            }
+            (Loaded::Arrays(got, notes), Loaded::Arrays(wanted, known)) => {
+                assert_eq!(notes, known);
+                assert!(got.keys().eq(wanted.keys()));
+                for (name, array) in &got {
+                    assert_eq!(array.to_bytes().unwrap(), wanted[name].to_bytes().unwrap());
+                }
+            }
+            _ => panic!("{file}: another kind of file in memory"),
+        }
     }
 }
 

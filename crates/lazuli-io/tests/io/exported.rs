@@ -56,6 +56,26 @@ fn assert_same(
 }
 
 #[test]
+fn a_text_and_the_steps_of_the_graph_are_kept() {
+    let folder = Folder::new();
+    let mut exporter = Exporter::new(folder.path());
+    exporter.describe("{\"layers\": 2}");
+    let operands = [numbers(&[2, 3])];
+    let f = |x: &[Array]| Ok(vec![x[0].exp()?.sum(-1, false)?, x[0].clone()]);
+    exporter.add(&operands, &BTreeMap::new(), false, f).unwrap();
+    exporter.finish().unwrap();
+    let imported = import_function(folder.path()).unwrap();
+    assert_eq!(imported.text(), Some("{\"layers\": 2}"));
+    let graph = imported.functions()[0].graph();
+    let (name, inputs, outs) = graph.steps().next().unwrap();
+    assert_eq!((name, inputs), ("exp", &[0][..]));
+    assert_eq!(outs, [([2usize, 3].into(), Dtype::F32)]);
+    assert_eq!(graph.outputs().last(), Some(&0));
+    let plain = folder.round_trip(&operands, false, f);
+    assert_eq!(plain.text(), None);
+}
+
+#[test]
 fn a_function_comes_back_with_its_constants_and_every_kind_of_payload() {
     let folder = Folder::new();
     let w = numbers(&[6, 4]);

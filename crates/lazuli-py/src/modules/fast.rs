@@ -55,6 +55,19 @@ fn attention(
     q.scaled_dot_product_attention(&k, &v, scale as f32, mask, sinks.as_ref())
 }
 
+fn delta(
+    q: Array,
+    k: Array,
+    v: Array,
+    gamma: Array,
+    beta: Array,
+    state: Option<Array>,
+    mask: Option<Array>,
+) -> lazuli_core::Result<Vec<Array>> {
+    let (y, state) = q.gated_delta_update(&k, &v, &gamma, &beta, state.as_ref(), mask.as_ref())?;
+    Ok(vec![y, state])
+}
+
 #[allow(clippy::too_many_arguments)]
 fn rope(
     a: Array,
@@ -113,6 +126,18 @@ pub(super) fn functions() -> Vec<Entry> {
             "(q: array, k: array, v: array, *, scale: float, mask: None | str | array = None, sinks: array | None = None, force_fused: bool = False, stream: StreamOrDevice = None) -> array",
             "Attention of queries to keys and values, `[batch, heads, length, size]`.",
             attention
+        ),
+        row!(
+            "cross_entropy",
+            "(logits: array, targets: array, *, stream: StreamOrDevice = None) -> array",
+            "The cross entropy of logits over the last axis with classes as targets, `float32`.",
+            |logits: Array, targets: Array| logits.cross_entropy(&targets)
+        ),
+        row!(
+            "gated_delta_update",
+            "(q: array, k: array, v: array, gamma: array, beta: array, initial_state: array | None = None, mask: array | None = None, stream: StreamOrDevice = None) -> list[array]",
+            "The gated delta rule from token to token: what the queries read, and the last state.",
+            delta
         ),
         row_over!(
             "metal_kernel",

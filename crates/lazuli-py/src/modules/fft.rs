@@ -1,6 +1,7 @@
 //! `fft`: Fourier transforms along one axis, two, or many.
 
-use lazuli_core::fft::{self, Norm};
+use lazuli_core::fft::{self, Norm, ShortTime};
+use lazuli_core::shaping::Pad;
 use lazuli_core::{Array, Axes};
 use pyo3::prelude::*;
 
@@ -54,6 +55,86 @@ macro_rules! along_many {
     };
 }
 
+/// The frames that arguments describe; `centered` says what is beyond the ends if they are centred.
+fn frames(
+    n_fft: isize,
+    hop_length: Option<isize>,
+    win_length: Option<isize>,
+    window: Option<Array>,
+    centered: Option<Pad>,
+    norm: Named,
+    onesided: Option<bool>,
+) -> PyResult<ShortTime> {
+    Ok(ShortTime {
+        n_fft: length(n_fft)?,
+        hop_length: hop_length.map(length).transpose()?,
+        win_length: win_length.map(length).transpose()?,
+        window,
+        center: centered,
+        norm: norm.0,
+        onesided,
+    })
+}
+
+#[allow(clippy::too_many_arguments)]
+fn stft(
+    x: Array,
+    n_fft: isize,
+    hop_length: Option<isize>,
+    win_length: Option<isize>,
+    window: Option<Array>,
+    center: bool,
+    pad_mode: String,
+    norm: Named,
+    onesided: Option<bool>,
+) -> PyResult<Array> {
+    let pad = match pad_mode.as_str() {
+        "reflect" => Pad::Reflect,
+        "constant" => Pad::Constant(Array::scalar(0.0f32)),
+        "edge" => Pad::Edge,
+        "symmetric" => Pad::Symmetric,
+        other => {
+            let message =
+                format!("no mode `{other}`; there are constant, edge, reflect and symmetric");
+            return Err(value_error("stft", message));
+        }
+    };
+    let centered = center.then_some(pad);
+    let how = frames(
+        n_fft, hop_length, win_length, window, centered, norm, onesided,
+    )?;
+    how.transform(&x).or_raise()
+}
+
+#[allow(clippy::too_many_arguments)]
+fn istft(
+    spectra: Array,
+    n_fft: Option<isize>,
+    hop_length: Option<isize>,
+    win_length: Option<isize>,
+    window: Option<Array>,
+    center: bool,
+    norm: Named,
+    onesided: Option<bool>,
+    wanted: Option<isize>,
+) -> PyResult<Array> {
+    let n_fft = match (n_fft, spectra.rank().checked_sub(2)) {
+        (Some(n), _) => n,
+        // Of an even frame there is one frequency more than half its length.
+        (None, Some(at)) if onesided.unwrap_or(true) => {
+            2 * (spectra.dim(at) as isize).saturating_sub(1)
+        }
+        (None, Some(at)) => spectra.dim(at) as isize,
+        (None, None) => return Err(value_error("istft", "needs frequencies and frames")),
+    };
+    let centered = center.then_some(Pad::Reflect);
+    let how = frames(
+        n_fft, hop_length, win_length, window, centered, norm, onesided,
+    )?;
+    let wanted = wanted.map(|n| usize::try_from(n).unwrap_or(0));
+    how.inverse(&spectra, wanted).or_raise()
+}
+
 /// The rows.
 pub(super) fn functions() -> Vec<Entry> {
     let mut rows = along_one! {
@@ -77,6 +158,18 @@ pub(super) fn functions() -> Vec<Entry> {
         "irfftn" irfftn "The inverse of `rfftn`.";
     });
     rows.extend([
+        row!(
+            "stft",
+            "(x: array, n_fft: int = 2048, hop_length: int | None = None, win_length: int | None = None, window: array | None = None, center: bool = True, pad_mode: str = 'reflect', norm: str = 'backward', onesided: bool | None = None, stream: StreamOrDevice = None) -> array",
+            "The transforms of overlapping frames of the last axis.",
+            stft
+        ),
+        row!(
+            "istft",
+            "(stft_matrix: array, n_fft: int | None = None, hop_length: int | None = None, win_length: int | None = None, window: array | None = None, center: bool = True, norm: str = 'backward', onesided: bool | None = None, length: int | None = None, stream: StreamOrDevice = None) -> array",
+            "The inverse of `stft`.",
+            istft
+        ),
         row!(
             "fftshift",
             "(a: array, axes: int | Sequence[int] | None = None, stream: StreamOrDevice = None) -> array",

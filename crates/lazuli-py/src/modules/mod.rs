@@ -1,12 +1,15 @@
-//! Submodules: `random`, `fft`, `fast`, `distributed`, `metal`, `cuda`.
+//! Submodules: `random`, `fft`, `fast`, `linalg`, `distributed`, `metal`, `cuda`.
 
 mod distributed;
 mod fast;
 mod fft;
 mod gpu;
+mod linalg;
 mod random;
 
 use pyo3::prelude::*;
+
+pub(crate) use random::RandomState;
 
 use crate::call::Entry;
 
@@ -33,6 +36,11 @@ pub(crate) const MODULES: &[Module] = &[
         name: "fast",
         doc: "Operations of language models in one pass.",
         functions: fast::functions,
+    },
+    Module {
+        name: "linalg",
+        doc: "Linear algebra of the matrices in the last two axes.",
+        functions: linalg::functions,
     },
     Module {
         name: "distributed",
@@ -70,6 +78,9 @@ pub(crate) fn add(parent: &Bound<'_, PyModule>) -> PyResult<()> {
         parent.add(*name, &module)?;
         loaded.set_item(format!("lazuli.core.{name}"), &module)?;
     }
+    // The reference has it at the top, under another name.
+    let norm = parent.getattr("linalg")?.getattr("norm")?;
+    parent.add("matrix_norm", norm)?;
     random::state(&parent.getattr("random")?)?;
     distributed::classes(&parent.getattr("distributed")?)
 }

@@ -169,6 +169,16 @@ pub(super) fn functions() -> Vec<Entry> {
             }
         ),
         row!(
+            "multivariate_normal",
+            "(mean: array, cov: array, shape: Sequence[int] = [], dtype: Dtype | None = float32, key: array | None = None, stream: StreamOrDevice = None) -> array",
+            "Jointly normal vectors with a mean and a covariance.",
+            |mean: Array, cov: Array, s: Vec<isize>, dtype: Option<Dtype>, key: Key| {
+                let shape = shape(s)?;
+                random::multivariate_normal(&mean, &cov, Some(&shape), float(dtype), key.as_ref())
+                    .or_raise()
+            }
+        ),
+        row!(
             "randint",
             "(low: scalar | array, high: scalar | array, shape: Sequence[int] = [], dtype: Dtype | None = int32, key: array | None = None, stream: StreamOrDevice = None) -> array",
             "Integers from `low` to before `high`, all equally likely.",

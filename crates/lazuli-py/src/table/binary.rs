@@ -16,6 +16,18 @@ macro_rules! binary {
     };
 }
 
+/// Truth values of each operand alone, so that numbers need not fit the other's dtype.
+macro_rules! logical {
+    ($($name:literal $method:ident $doc:literal;)*) => {
+        vec![$(row!(
+            $name,
+            "(a: scalar | array, b: scalar | array, /, *, stream: StreamOrDevice = None) -> array",
+            $doc,
+            |a: Operand, b: Operand| Array::$method(&a.to_array()?, &b.to_array()?).or_raise()
+        )),*]
+    };
+}
+
 macro_rules! close {
     ($($name:literal $method:ident $doc:literal;)*) => {
         vec![$(row!(
@@ -68,6 +80,8 @@ pub(crate) fn functions() -> Vec<Entry> {
         "power" power "The first of each pair to the power of the second.";
         "arctan2" arctan2 "The angle of the point with the coordinates (b, a).";
         "logaddexp" logaddexp "The logarithm of the sum of the exponentials of each pair.";
+    };
+    let of_truths = logical! {
         "logical_and" logical_and "Whether both of each pair are true or not zero.";
         "logical_or" logical_or "Whether either of each pair is true or not zero.";
         "logical_xor" logical_xor "Whether one of each pair is true or not zero.";
@@ -99,5 +113,5 @@ pub(crate) fn functions() -> Vec<Entry> {
             select
         ),
     ];
-    [by_name, by_place, tolerant, others].concat()
+    [by_name, by_place, of_truths, tolerant, others].concat()
 }

@@ -68,7 +68,7 @@ fn linspace(
 
 fn full(shape: Dims, value: Operand, dtype: Option<Dtype>) -> PyResult<Array> {
     let value = match dtype {
-        Some(dtype) => value.to_dtype(dtype)?,
+        Some(dtype) => value.within(dtype)?.to_dtype(dtype)?,
         None => value.to_array()?,
     };
     value.broadcast_to(shape.0).or_raise()

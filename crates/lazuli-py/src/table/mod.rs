@@ -6,9 +6,11 @@ mod binary;
 mod convolution;
 mod creation;
 mod evaluate;
+pub(crate) mod files;
 mod indexing;
 mod matrix;
 pub(crate) mod memory;
+mod quantization;
 mod reduce;
 mod shape;
 mod unary;
@@ -27,9 +29,11 @@ pub(crate) fn functions() -> Vec<Entry> {
         shape::functions(),
         indexing::functions(),
         matrix::functions(),
+        quantization::functions(),
         convolution::functions(),
         crate::dtype::functions(),
         evaluate::functions(),
+        files::functions(),
         crate::transform::functions(),
         crate::print::functions(),
     ]

@@ -2,9 +2,12 @@
 
 use lazuli_core::ops::search::Side;
 use lazuli_core::{Array, Axes, Dtype};
+use pyo3::prelude::*;
 
 use crate::call::{Entry, row};
 use crate::error::{OrRaise, value_error};
+use crate::operand::Operand;
+use crate::reply::{OneOrList, Reply, Tuple};
 
 macro_rules! reductions {
     ($($name:literal $method:ident $doc:literal;)*) => {
@@ -117,6 +120,32 @@ fn side(name: &str) -> pyo3::PyResult<Side> {
     }
 }
 
+/// The values, or a tuple of them and what else is asked for.
+fn unique(
+    a: Array,
+    size: isize,
+    index: bool,
+    inverse: bool,
+    counts: bool,
+    fill: Option<Operand>,
+) -> PyResult<Py<PyAny>> {
+    let size = usize::try_from(size)
+        .map_err(|_| value_error("unique", format!("cannot find {size} elements")))?;
+    let fill = fill.map(|f| f.beside(a.dtype())).transpose()?;
+    let found = a.unique(size, fill.as_ref()).or_raise()?;
+    let more = [
+        (index, found.index),
+        (inverse, found.inverse),
+        (counts, found.counts),
+    ];
+    let mut all = vec![found.values];
+    all.extend(more.into_iter().filter(|(asked, _)| *asked).map(|(_, a)| a));
+    Python::attach(|py| match all.len() {
+        1 => OneOrList(all).reply(py),
+        _ => Tuple(all).reply(py),
+    })
+}
+
 /// The rows.
 pub(crate) fn functions() -> Vec<Entry> {
     let mut rows = reductions! {
@@ -201,6 +230,12 @@ pub(crate) fn functions() -> Vec<Entry> {
                     .map_err(|_| value_error("diff", format!("cannot take {n} differences")))?;
                 a.diff(n, axis).or_raise()
             }
+        ),
+        row!(
+            "unique",
+            "(a: array, /, size: int, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, fill_value: scalar | array | None = None, *, stream: StreamOrDevice = None) -> Any",
+            "The `size` smallest distinct elements, and where and how often they occur.",
+            unique
         ),
         row!(
             "trace",

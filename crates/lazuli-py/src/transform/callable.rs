@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::compiled::Compiled;
 use super::gradient::Gradient;
 use super::vectorize::Vectorized;
 use super::{callable, checkpointed};
@@ -13,6 +14,7 @@ pub(super) enum How {
     Gradient(Gradient),
     Vectorized(Vectorized),
     Checkpoint,
+    Compiled(Compiled),
 }
 
 /// A transformed function.
@@ -54,6 +56,7 @@ impl Transformed {
             How::Gradient(gradient) => gradient.call(fun, args, kwargs),
             How::Vectorized(vectorized) => vectorized.call(fun, args, kwargs),
             How::Checkpoint => checkpointed(fun, args, kwargs),
+            How::Compiled(compiled) => compiled.call(fun, args, kwargs),
         }
     }
 
@@ -72,6 +75,9 @@ impl Transformed {
     }
 
     fn __traverse__(&self, visit: pyo3::PyVisit<'_>) -> Result<(), pyo3::PyTraverseError> {
+        if let How::Compiled(compiled) = &self.how {
+            compiled.visit(&visit)?;
+        }
         visit.call(&self.fun)
     }
 }
@@ -114,6 +120,31 @@ pub(super) fn functions() -> Vec<Entry> {
             "(fun: Callable[P, R]) -> Callable[P, R]",
             "A function whose gradient computes `fun` again instead of keeping what is inside it.",
             |fun: Py<PyAny>| transformed("checkpoint", fun, How::Checkpoint)
+        ),
+        row!(
+            "compile",
+            "(fun: Callable[P, R], inputs: object | None = None, outputs: object | None = None, shapeless: bool = False) -> Callable[P, R]",
+            "A function with the values of `fun`, traced once for each shape and dtype and run as one plan; \
+             `inputs` and `outputs` are the state that it reads and writes besides.",
+            |fun: Py<PyAny>,
+             inputs: Option<Py<PyAny>>,
+             outputs: Option<Py<PyAny>>,
+             shapeless: bool| {
+                let compiled = Compiled::new(inputs, outputs, shapeless);
+                transformed("compile", fun, How::Compiled(compiled))
+            }
+        ),
+        row!(
+            "enable_compile",
+            "() -> None",
+            "Lets compiled functions run as plans, as they do from the start.",
+            lazuli_core::enable_compile
+        ),
+        row!(
+            "disable_compile",
+            "() -> None",
+            "Makes compiled functions call what they were made of.",
+            lazuli_core::disable_compile
         ),
     ]
 }

@@ -5,7 +5,9 @@
 //! out as the same exception.
 
 mod callable;
+mod compiled;
 mod custom;
+mod export;
 mod gradient;
 mod vectorize;
 
@@ -17,6 +19,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 pub(crate) use callable::Transformed;
 pub(crate) use custom::CustomFunction;
+pub(crate) use export::{FunctionExporter, ImportedFunction};
 
 use crate::array::PyArray;
 use crate::call::{Entry, row};
@@ -184,5 +187,6 @@ pub(crate) fn functions() -> Vec<Entry> {
         ),
     ];
     rows.extend(callable::functions());
+    rows.extend(export::functions());
     rows
 }

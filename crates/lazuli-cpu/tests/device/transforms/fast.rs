@@ -51,5 +51,26 @@ pub(super) fn single_precision_functions() -> Vec<Case> {
             of(|x| x[0].rotary(4, false, Frequencies::Base(10.0), 1.0, &Array::scalar(2i32))),
             vec![vec![1, 2, 6]],
         ),
+        (
+            "cross_entropy",
+            of(|x| x[0].cross_entropy(&Array::from_slice(&[3i32, 0, 1], [3])?)),
+            vec![vec![3, 4]],
+        ),
+        (
+            "gated_delta_update",
+            of(|x| {
+                let (y, state) =
+                    x[0].gated_delta_update(&x[1], &x[2], &x[3], &x[4], Some(&x[5]), None)?;
+                y.sum(.., false)?.add(&state)
+            }),
+            vec![
+                vec![1, 3, 1, 2],
+                vec![1, 3, 1, 2],
+                vec![1, 3, 2, 2],
+                vec![1, 3, 2],
+                vec![1, 3, 2],
+                vec![1, 2, 2, 2],
+            ],
+        ),
     ]
 }

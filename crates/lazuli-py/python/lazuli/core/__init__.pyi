@@ -1,11 +1,13 @@
 # Written by tools/stubs.py from the table of functions.
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from os import PathLike
+from typing import IO, Any, Literal
 
 from . import cuda as cuda
 from . import distributed as distributed
 from . import fast as fast
 from . import fft as fft
+from . import linalg as linalg
 from . import metal as metal
 from . import random as random
 
@@ -148,6 +150,19 @@ class custom_function:
     def vjp(self, f: Callable[..., Any]) -> Callable[..., Any]: ...
     def jvp(self, f: Callable[..., Any]) -> Callable[..., Any]: ...
     def vmap(self, f: Callable[..., Any]) -> Callable[..., Any]: ...
+
+class FunctionExporter:
+    """Writes the traces of a function when it is closed."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> FunctionExporter: ...
+    def __exit__(self, exc_type: object | None = None, exc_value: object | None = None, traceback: object | None = None) -> None: ...
+
+class _ImportedFunction:
+    """A function that was read."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[array, ...]: ...
 
 class array:
     """An n-dimensional array: lazy, shared, of any thread."""
@@ -976,6 +991,10 @@ def diff(a: array, /, n: int = 1, axis: int = -1, *, stream: StreamOrDevice = No
     """Differences of neighbours, `n` times over."""
     ...
 
+def unique(a: array, /, size: int, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, fill_value: scalar | array | None = None, *, stream: StreamOrDevice = None) -> Any:
+    """The `size` smallest distinct elements, and where and how often they occur."""
+    ...
+
 def trace(a: array, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array:
     """The sum of a diagonal."""
     ...
@@ -1248,6 +1267,38 @@ def hadamard_transform(a: array, scale: float | None = None, stream: StreamOrDev
     """The Walsh-Hadamard transform along the last axis."""
     ...
 
+def quantize(w: array, /, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', *, global_scale: array | None = None, stream: StreamOrDevice = None) -> Any:
+    """Rows as packed values and their scales and, in affine mode, biases."""
+    ...
+
+def dequantize(w: array, /, scales: array, biases: array | None = None, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', global_scale: array | None = None, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array:
+    """The floats that packed values stand for."""
+    ...
+
+def quantized_matmul(x: array, w: array, /, scales: array, biases: array | None = None, transpose: bool = True, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', *, stream: StreamOrDevice = None) -> array:
+    """The product with a quantized matrix, transposed unless said otherwise."""
+    ...
+
+def gather_qmm(x: array, w: array, /, scales: array, biases: array | None = None, lhs_indices: array | None = None, rhs_indices: array | None = None, transpose: bool = True, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', global_scale: array | None = None, *, sorted_indices: bool = False, stream: StreamOrDevice = None) -> array:
+    """Products with quantized matrices that indices pick."""
+    ...
+
+def qqmm(x: array, w: array, scales: array | None = None, group_size: int | None = None, bits: int | None = None, mode: str = 'nvfp4', global_scale_x: array | None = None, global_scale_w: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    """The product with a transposed matrix, both rounded to a mode of floats."""
+    ...
+
+def gather_qqmm(x: array, w: array, /, scales: array | None = None, lhs_indices: array | None = None, rhs_indices: array | None = None, group_size: int | None = None, bits: int | None = None, mode: str = 'nvfp4', global_scale_x: array | None = None, global_scale_w: array | None = None, *, sorted_indices: bool = False, stream: StreamOrDevice = None) -> array:
+    """Products with transposed matrices that indices pick, both rounded to a mode of floats."""
+    ...
+
+def to_fp8(x: array, *, stream: StreamOrDevice = None) -> array:
+    """Floats as bytes of the E4M3 kind."""
+    ...
+
+def from_fp8(x: array, dtype: Dtype = bfloat16, *, stream: StreamOrDevice = None) -> array:
+    """The floats of bytes of the E4M3 kind."""
+    ...
+
 def conv1d(input: array, weight: array, /, stride: int = 1, padding: int = 0, dilation: int = 1, groups: int = 1, *, stream: StreamOrDevice = None) -> array:
     """Correlation along one axis, `[n, length, channels]`."""
     ...
@@ -1304,6 +1355,30 @@ def async_eval(*args: Any) -> None:
     """Starts to compute all arrays in the arguments and returns at once."""
     ...
 
+def save(file: str | PathLike[str] | IO[bytes], arr: array) -> None:
+    """Writes an array as npy."""
+    ...
+
+def savez(file: str | PathLike[str] | IO[bytes], *args: array, **kwargs: array) -> None:
+    """Writes arrays as npz, those without a name as `arr_0`, `arr_1` and so on."""
+    ...
+
+def savez_compressed(file: str | PathLike[str] | IO[bytes], *args: array, **kwargs: array) -> None:
+    """Writes arrays as npz, compressed."""
+    ...
+
+def load(file: str | PathLike[str] | IO[bytes], /, format: str | None = None, return_metadata: bool = False, *, stream: StreamOrDevice = None) -> Any:
+    """The array of a npy file, or the arrays of a npz, safetensors or GGUF file by name."""
+    ...
+
+def save_safetensors(file: str | PathLike[str] | IO[bytes], arrays: dict[str, array], metadata: dict[str, str] | None = None) -> None:
+    """Writes arrays by name as safetensors."""
+    ...
+
+def save_gguf(file: str | PathLike[str] | IO[bytes], arrays: dict[str, array], metadata: dict[str, array | str | list[str]] | None = None) -> None:
+    """Writes arrays by name as GGUF."""
+    ...
+
 def vjp(fun: Callable[..., Any], primals: list[array], cotangents: list[array]) -> tuple[list[array], list[array]]:
     """The outputs of a function, and the product of cotangents with its Jacobian."""
     ...
@@ -1332,6 +1407,34 @@ def checkpoint[**P, R](fun: Callable[P, R]) -> Callable[P, R]:
     """A function whose gradient computes `fun` again instead of keeping what is inside it."""
     ...
 
+def compile[**P, R](fun: Callable[P, R], inputs: object | None = None, outputs: object | None = None, shapeless: bool = False) -> Callable[P, R]:
+    """A function with the values of `fun`, traced once for each shape and dtype and run as one plan; `inputs` and `outputs` are the state that it reads and writes besides."""
+    ...
+
+def enable_compile() -> None:
+    """Lets compiled functions run as plans, as they do from the start."""
+    ...
+
+def disable_compile() -> None:
+    """Makes compiled functions call what they were made of."""
+    ...
+
+def export_function(file_or_callback: str | Callable[[dict[str, Any]], Any], fun: Callable[..., Any], *args: Any, shapeless: bool = False, metadata: str | None = None, **kwargs: Any) -> None:
+    """Traces a function at arrays like these and writes the trace, or calls a function with its parts."""
+    ...
+
+def import_function(file: str, return_metadata: bool = False) -> Any:
+    """A function that was written; it returns a tuple of arrays."""
+    ...
+
+def exporter(file: str, fun: Callable[..., Any], *, shapeless: bool = False, metadata: str | None = None) -> FunctionExporter:
+    """Writes traces of a function at several signatures to one file."""
+    ...
+
+def export_to_dot(file: object, *args: Any, **kwargs: Any) -> None:
+    """Writes the graph that computes arrays as DOT text for Graphviz; keywords name arrays."""
+    ...
+
 def set_printoptions(precision: int = -1) -> None:
     """Digits shown after the point; -1: six significant digits."""
     ...
@@ -1358,5 +1461,6 @@ cumulative_prod = cumprod
 cumulative_sum = cumsum
 empty = zeros
 empty_like = zeros_like
+matrix_norm = linalg.norm
 permute_dims = transpose
 pow = power

@@ -1,6 +1,7 @@
 # Written by tools/stubs.py from the table of functions.
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from os import PathLike
+from typing import IO, Any, Literal
 
 from . import DLPackCompatible, Device, DeviceType, Dtype, Stream, StreamContext, StreamOrDevice, ThreadLocalStream, array, scalar, float32, int32
 

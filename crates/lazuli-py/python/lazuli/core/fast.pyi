@@ -1,6 +1,7 @@
 # Written by tools/stubs.py from the table of functions.
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from os import PathLike
+from typing import IO, Any, Literal
 
 from . import DLPackCompatible, Device, DeviceType, Dtype, Stream, StreamContext, StreamOrDevice, ThreadLocalStream, array, scalar, float32, int32
 
@@ -18,6 +19,14 @@ def rope(a: array, dims: int, *, traditional: bool, base: float | None, scale: f
 
 def scaled_dot_product_attention(q: array, k: array, v: array, *, scale: float, mask: None | str | array = None, sinks: array | None = None, force_fused: bool = False, stream: StreamOrDevice = None) -> array:
     """Attention of queries to keys and values, `[batch, heads, length, size]`."""
+    ...
+
+def cross_entropy(logits: array, targets: array, *, stream: StreamOrDevice = None) -> array:
+    """The cross entropy of logits over the last axis with classes as targets, `float32`."""
+    ...
+
+def gated_delta_update(q: array, k: array, v: array, gamma: array, beta: array, initial_state: array | None = None, mask: array | None = None, stream: StreamOrDevice = None) -> list[array]:
+    """The gated delta rule from token to token: what the queries read, and the last state."""
     ...
 
 def metal_kernel(name: str, input_names: Sequence[str], output_names: Sequence[str], source: str, header: str = '', ensure_row_contiguous: bool = True, atomic_outputs: bool = False, compile_options: object | None = None) -> object:

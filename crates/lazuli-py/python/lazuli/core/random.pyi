@@ -1,6 +1,7 @@
 # Written by tools/stubs.py from the table of functions.
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from os import PathLike
+from typing import IO, Any, Literal
 
 from . import DLPackCompatible, Device, DeviceType, Dtype, Stream, StreamContext, StreamOrDevice, ThreadLocalStream, array, scalar, float32, int32
 
@@ -31,6 +32,10 @@ def uniform(low: scalar | array = 0, high: scalar | array = 1, shape: Sequence[i
 
 def normal(shape: Sequence[int] = [], dtype: Dtype | None = float32, loc: scalar | array | None = None, scale: scalar | array | None = None, key: array | None = None, stream: StreamOrDevice = None) -> array:
     """Normally distributed numbers."""
+    ...
+
+def multivariate_normal(mean: array, cov: array, shape: Sequence[int] = [], dtype: Dtype | None = float32, key: array | None = None, stream: StreamOrDevice = None) -> array:
+    """Jointly normal vectors with a mean and a covariance."""
     ...
 
 def randint(low: scalar | array, high: scalar | array, shape: Sequence[int] = [], dtype: Dtype | None = int32, key: array | None = None, stream: StreamOrDevice = None) -> array:

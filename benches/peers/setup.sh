@@ -4,6 +4,8 @@
 # Needs a C++ compiler, Python 3 and 4 GB of disk. What is there already is kept, so it can be run again.
 # llama.cpp comes inside the source package of llama-cpp-python: a pinned version from an ordinary registry,
 # without a checkout. Nothing third-party is kept in this repository.
+# LLAMA_FLAGS adds options for cmake, where its own choice does not run: on a virtual machine with AMX its native
+# build crashed, and "-DGGML_NATIVE=OFF -DGGML_AVX512=ON ..." did not.
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 CONFIGS=$HERE/../../tests/fixtures/configs
@@ -29,7 +31,7 @@ PATH=$PEERS/venv/bin:$PATH
 BUILD=$PEERS/build-$VERSION
 [ -f "$BUILD/build.ninja" ] || cmake -S "$SOURCE" -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=Release \
   -DGGML_NATIVE=ON -DBUILD_SHARED_LIBS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF \
-  -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF
+  -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF ${LLAMA_FLAGS:-}
 ninja -C "$BUILD" -j "$JOBS" llama-bench llama-quantize
 ln -sfn "$BUILD/bin" "$PEERS/bin"
 echo "$VERSION" >"$PEERS/version"

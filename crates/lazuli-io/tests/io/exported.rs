@@ -19,11 +19,7 @@ struct Folder(tempfile::TempDir);
 
 impl Folder {
     fn new() -> Folder {
-        static CPU: std::sync::Once = std::sync::Once::new();
-        CPU.call_once(|| {
-            let options = lazuli_cpu::Options::from_environment().unwrap();
-            lazuli_cpu::register(options).unwrap();
-        });
+        crate::with_cpu();
         Folder(tempfile::tempdir().unwrap())
     }
 

@@ -21,6 +21,15 @@ fn safetensors(header: &str, tensor_bytes: usize) -> Vec<u8> {
     file
 }
 
+/// Registers the CPU, once for all tests of the process.
+fn with_cpu() {
+    static CPU: std::sync::Once = std::sync::Once::new();
+    CPU.call_once(|| {
+        let options = lazuli_cpu::Options::from_environment().unwrap();
+        lazuli_cpu::register(options).unwrap();
+    });
+}
+
 /// The elements that the fixtures hold: each its own index modulo 100, for bool modulo 2.
 fn counted(dtype: lazuli_core::Dtype, elements: usize) -> Vec<u8> {
     use lazuli_core::Dtype::*;

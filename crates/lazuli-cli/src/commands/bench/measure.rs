@@ -99,7 +99,7 @@ pub(super) struct Spread {
 
 impl Spread {
     /// None of nothing.
-    fn of(mut rates: Vec<f64>) -> Option<Spread> {
+    pub(super) fn of(mut rates: Vec<f64>) -> Option<Spread> {
         rates.sort_by(f64::total_cmp);
         Some(Spread {
             median: *rates.get(rates.len() / 2)?,

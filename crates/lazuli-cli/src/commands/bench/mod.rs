@@ -7,6 +7,7 @@
 mod args;
 mod floor;
 mod measure;
+mod ops;
 mod report;
 
 use std::process::ExitCode;
@@ -25,6 +26,10 @@ enum Subject {
     /// Measure prefill and decode of a language model
     #[command(after_help = EXAMPLES)]
     Model(ModelArgs),
+
+    /// Measure array operations, beside other libraries if asked
+    #[command(after_help = ops::EXAMPLES)]
+    Ops(ops::OpsArgs),
 }
 
 /// Flags of `lazuli bench`.
@@ -38,6 +43,7 @@ pub(crate) struct BenchArgs {
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     match &args.subject {
         Subject::Model(args) => model(args)?,
+        Subject::Ops(args) => ops::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

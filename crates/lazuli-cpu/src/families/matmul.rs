@@ -26,12 +26,17 @@ pub(crate) fn kernel(inputs: &[Spec]) -> Option<Run> {
     }
 }
 
-/// Rows, inner length, columns, and the number of matrices.
+/// Rows, inner length, columns, and the number of matrices. Rows that all meet the same matrix are one
+/// long matrix of them: it is turned once, and each of its weights is read once.
 fn lengths(a: &Operand<'_>, b: &Operand<'_>) -> ([usize; 3], usize) {
-    let (a, rank) = (a.shape(), a.shape().len());
-    let columns = b.shape()[rank - 1];
-    let batches = a[..rank - 2].iter().product();
-    ([a[rank - 2], a[rank - 1], columns], batches)
+    let (lead, strides) = (a.shape().len() - 2, strides(b.spec()));
+    let (rows, k, columns) = (a.shape()[lead], a.shape()[lead + 1], b.shape()[lead + 1]);
+    let batches: usize = a.shape()[..lead].iter().product();
+    let mut leading = b.shape()[..lead].iter().zip(&strides);
+    match leading.all(|(&len, &stride)| len == 1 || stride == 0) {
+        true if batches > 0 => ([rows * batches, k, columns], 1),
+        _ => ([rows, k, columns], batches),
+    }
 }
 
 fn run(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {

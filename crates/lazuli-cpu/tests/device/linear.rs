@@ -68,6 +68,24 @@ fn products_of_every_float_are_sums_of_products() {
 }
 
 #[test]
+fn a_matrix_that_a_batch_shares_gives_each_the_bits_of_its_own_product() {
+    on_each(|device| {
+        let mut rng = Rng(5);
+        for dtype in FLOATS {
+            for lead in [vec![3], vec![2, 3], vec![1, 1], vec![0], vec![2, 0]] {
+                let (a, _) = viewed_as(&mut rng, &[&lead[..], &[5, 17]].concat(), dtype, 2.0);
+                let (b, _) = viewed_as(&mut rng, &[17, 9], dtype, 2.0);
+                let own = b.broadcast_to([&lead[..], &[17, 9]].concat()).unwrap();
+                let own = own.copy().unwrap();
+                let shared = a.matmul(&b).unwrap().to_bytes().unwrap();
+                let apart = a.matmul(&own).unwrap().to_bytes().unwrap();
+                assert_eq!(shared, apart, "{dtype} {lead:?} {device:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn complex_products_multiply_both_parts() {
     on_each(|_| {
         let mut rng = Rng(4);

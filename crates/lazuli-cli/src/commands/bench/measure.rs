@@ -11,6 +11,7 @@ use lazuli::cpu::bandwidth::{Meter, Pages, Reading, buffer_bytes};
 use lazuli::cpu::{Cpu, CpuBackend, Isa, Options, Pool};
 use lazuli::lm::cache::{CacheOptions, Caches, Checkpoint};
 use lazuli::lm::model::{Info, Model};
+use serde_json::{Value, json};
 
 use super::args::SEED;
 use super::floor::{self, Traffic};
@@ -98,6 +99,11 @@ pub(super) struct Spread {
 }
 
 impl Spread {
+    /// As reports have it.
+    pub(super) fn json(&self) -> Value {
+        json!({"median": self.median, "min": self.min, "max": self.max})
+    }
+
     /// None of nothing.
     pub(super) fn of(mut rates: Vec<f64>) -> Option<Spread> {
         rates.sort_by(f64::total_cmp);

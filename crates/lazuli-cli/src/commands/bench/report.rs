@@ -10,12 +10,7 @@ use crate::output::{count, size};
 
 /// The JSON document.
 pub(super) fn json(subject: &Subject, plan: &Plan, runs: &[Run]) -> Result<String> {
-    let spread = |s: Option<Spread>| {
-        s.map_or(
-            Value::Null,
-            |s| json!({"median": s.median, "min": s.min, "max": s.max}),
-        )
-    };
+    let spread = |s: Option<Spread>| s.map_or(Value::Null, |s| s.json());
     let decodes = plan.decode_tokens > 0;
     let run = |run: &Run| {
         let floor = decodes.then(|| run.decode_floor_tps());

@@ -120,12 +120,12 @@ pub(super) fn run(args: &OpsArgs) -> Result<()> {
     };
     for &dtype in &dtypes {
         let operands = Operands::new(table.batch, dtype, SEED)?;
-        let folder = Scratch::new()?;
+        let folder = tempfile::tempdir().context("no temporary folder")?;
         let mut peers = Vec::new();
         if !args.compare.is_empty() {
-            write(&operands, &folder.0)?;
+            write(&operands, folder.path())?;
             for &library in &args.compare {
-                peers.push(Peer::start(library, &folder.0, dtype, threads)?);
+                peers.push(Peer::start(library, folder.path(), dtype, threads)?);
             }
         }
         table.peers = peers
@@ -196,25 +196,6 @@ fn write(operands: &Operands, folder: &Path) -> Result<()> {
         lazuli::io::arrays::save(folder.join(name).with_extension("npy"), &plain)?;
     }
     Ok(())
-}
-
-/// A folder that goes when it is dropped.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Scratch> {
-        let name = format!("lazuli-bench-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left of it the system clears.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Checks and times one operation.

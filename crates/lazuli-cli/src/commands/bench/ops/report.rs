@@ -12,14 +12,13 @@ use crate::output::{count, size};
 
 /// The JSON document.
 pub(super) fn json(table: &Table) -> Result<String> {
-    let spread = |s: &Spread| json!({"median": s.median, "min": s.min, "max": s.max});
     let row = |row: &Row| {
         let peers = table.peers.iter().zip(&row.peers);
         let peers: serde_json::Map<String, Value> = peers
             .map(|((library, _), time)| {
                 let value = match time {
                     Ok(time) => json!({
-                        "seconds": spread(time),
+                        "seconds": time.json(),
                         "ratio": time.median / row.ours.median,
                     }),
                     Err(Why::Missing) => Value::Null,
@@ -31,7 +30,7 @@ pub(super) fn json(table: &Table) -> Result<String> {
         json!({
             "op": row.case.name,
             "dtype": row.dtype.name(),
-            "seconds": spread(&row.ours),
+            "seconds": row.ours.json(),
             "bytes": row.bytes,
             "multiply_adds": row.products,
             "floor_seconds": row.floor(&table.bandwidth),

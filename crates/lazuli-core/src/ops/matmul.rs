@@ -58,8 +58,9 @@ impl Family for Matmul {
     }
 
     fn vjp(&self, x: &[Array], _: &[Array], g: &[Array]) -> Result<Vec<Option<Array>>> {
-        let to_a = Array::from_op(Matmul, &[&g[0], &x[1].matrix_transpose()?])?;
-        let to_b = Array::from_op(Matmul, &[&x[0].matrix_transpose()?, &g[0]])?;
+        let adjoint = |x: &Array| x.matrix_transpose()?.conjugate();
+        let to_a = Array::from_op(Matmul, &[&g[0], &adjoint(&x[1])?])?;
+        let to_b = Array::from_op(Matmul, &[&adjoint(&x[0])?, &g[0]])?;
         Ok(vec![Some(to_a), Some(to_b)])
     }
 

@@ -30,11 +30,16 @@ pub(crate) fn scale_rows(a: &Array, by: &Array) -> Result<Array> {
 }
 
 /// The triangle of a square matrix, mirrored: what a function of a symmetric matrix sees that reads
-/// one triangle. Complex elements are conjugated in the mirror.
+/// one triangle. Complex elements are conjugated in the mirror, and of the diagonal the real part is read.
 pub(crate) fn mirrored(a: &Array, upper: bool) -> Result<Array> {
+    if a.dtype() == Dtype::C64 {
+        let strict = if upper { a.triu(1)? } else { a.tril(-1)? };
+        let both = strict.add(&strict.matrix_transpose()?.conjugate()?)?;
+        return both.add(&of_diagonal(&diagonal(a)?.real()?)?);
+    }
     let (kept, strict) = match upper {
         true => (a.triu(0)?, a.triu(1)?),
         false => (a.tril(0)?, a.tril(-1)?),
     };
-    kept.add(&strict.matrix_transpose()?.conjugate()?)
+    kept.add(&strict.matrix_transpose()?)
 }

@@ -203,21 +203,12 @@ fn run_real<T: Stored<Wide = f64>>(op: &Op, call: &mut Call<'_, '_>) -> Result<(
                 Ok(())
             })
         }
-        (Linalg::Solve | Linalg::SolveTriangular { .. }, [_, b], [x]) => {
-            let b = Matrices::<T>::new(b, count);
-            let columns = b.each.checked_div(n).unwrap_or(0);
-            let x = Parts::<T>::new(x, count);
-            batch.each(&|at| {
-                let (a, mut b) = (a.widened(at), b.widened(at));
-                match op {
-                    Linalg::SolveTriangular { upper } => {
-                        dense::solve_triangular(&a, n, upper, &mut b, columns)?;
-                    }
-                    _ => dense::solve(&a, n, &mut b, columns)?,
-                }
-                x.write(at, b.into_iter().map(T::narrow));
-                Ok(())
-            })
+        (Linalg::Solve, [_, b], [x]) => solutions(&batch, &a, b, x, dense::solve),
+        (Linalg::SolveTriangular { upper }, [_, b], [x]) => {
+            let one = |a: &[f64], n, b: &mut [f64], columns| {
+                dense::solve_triangular(a, n, upper, b, columns)
+            };
+            solutions(&batch, &a, b, x, one)
         }
         (Linalg::Determinant, _, [out]) => {
             let out = Parts::<T>::new(out, count);
@@ -245,7 +236,29 @@ fn run_complex(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
         return Ok(());
     };
     let a = Matrices::<[f32; 2]>::new(&call.inputs[0], batch.count);
-    spectrum::<[f32; 2], f32>(&batch, &a, call.outputs)
+    match (batch.op, call.inputs, &mut call.outputs[..]) {
+        (Linalg::Solve, [_, b], [x]) => solutions(&batch, &a, b, x, dense::solve),
+        (_, _, outputs) => spectrum::<[f32; 2], f32>(&batch, &a, outputs),
+    }
+}
+
+/// `one` of each matrix and its right-hand sides, which it overwrites; it is told their lengths.
+fn solutions<T: Stored>(
+    batch: &Batch<'_>,
+    a: &Matrices<'_, T>,
+    b: &Operand<'_>,
+    x: &mut Output<'_>,
+    one: impl Fn(&[T::Wide], usize, &mut [T::Wide], usize) -> Result<(), Failure> + Sync,
+) -> Result<()> {
+    let b = Matrices::<T>::new(b, batch.count);
+    let columns = b.each.checked_div(batch.n).unwrap_or(0);
+    let x = Parts::<T>::new(x, batch.count);
+    batch.each(&|at| {
+        let mut b = b.widened(at);
+        one(&a.widened(at), batch.n, &mut b, columns)?;
+        x.write(at, b.into_iter().map(T::narrow));
+        Ok(())
+    })
 }
 
 /// Singular values and eigenvalues of `T`, real ones of `R`.

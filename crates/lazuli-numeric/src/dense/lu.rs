@@ -3,7 +3,7 @@
 use faer::linalg::solvers::PartialPivLu;
 use faer::{MatMut, Par};
 
-use super::{Failure, matrix};
+use super::{Failure, Scalar, matrix};
 
 /// Where [`lu`] writes.
 pub struct Lu<'a> {
@@ -69,14 +69,14 @@ pub fn determinant(a: &[f64], n: usize) -> (f64, f64, f64) {
 ///
 /// # Errors
 /// [`Failure::Singular`].
-pub fn solve(a: &[f64], n: usize, b: &mut [f64], k: usize) -> Result<(), Failure> {
+pub fn solve<T: Scalar>(a: &[T], n: usize, b: &mut [T], k: usize) -> Result<(), Failure> {
     let lu = PartialPivLu::new(matrix(a, n, n));
     let (lower, upper) = (lu.L(), lu.U());
-    if (0..n).any(|i| upper[(i, i)] == 0.0) {
+    if (0..n).any(|i| upper[(i, i)] == T::zero()) {
         return Err(Failure::Singular);
     }
     let (from, _) = lu.P().arrays();
-    let exchanged: Vec<f64> = (from.iter())
+    let exchanged: Vec<T> = (from.iter())
         .flat_map(|&row| b[row * k..][..k].iter().copied())
         .collect();
     b.copy_from_slice(&exchanged);

@@ -150,6 +150,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn complex_systems_are_solved() {
+        let z = Complex64::new;
+        let a = [z(0.0, 1.0), z(2.0, 0.0), z(1.0, -1.0), z(0.0, 3.0)];
+        let x = [z(1.0, 2.0), z(-1.0, 1.0)];
+        let mut b = [a[0] * x[0] + a[1] * x[1], a[2] * x[0] + a[3] * x[1]];
+        assert_eq!(solve(&a, 2, &mut b, 1), Ok(()));
+        assert!(b.iter().zip(&x).all(|(b, x)| (b - x).norm() < 1e-12));
+    }
+
     /// Large enough for the blocked algorithms.
     #[test]
     fn a_large_system_is_solved() {

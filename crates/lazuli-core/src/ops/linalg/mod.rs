@@ -74,6 +74,8 @@ impl Linalg {
                 | L::SelfAdjointEigen
                 | L::Eigenvalues
                 | L::Eigen
+                // For the derivatives of eigenvectors.
+                | L::Solve
         )
     }
 

@@ -50,6 +50,7 @@ fn single_precision_functions() -> Vec<Case> {
         conv::functions(),
         linear::functions(),
         fft::functions(),
+        linalg::single_precision_functions(),
     ];
     parts.into_iter().flatten().collect()
 }

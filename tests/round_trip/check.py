@@ -222,7 +222,7 @@ def check_quantize(lazuli, place):
         source.mkdir()
         (source / "config.json").write_text(json.dumps(config | {"torch_dtype": name}))
         mx.save_safetensors(str(source / "model.safetensors"), weights, {"format": "pt"})
-        for bits in (2, 3, 4, 5, 6, 8):
+        for bits in (1, 2, 3, 4, 5, 6, 8):
             for group in (32, 64, 128):
                 out = place / f"random-{name}-{bits}-{group}"
                 run(lazuli, "convert", "--model", source, "--output", out,
@@ -236,7 +236,7 @@ def check_quantize(lazuli, place):
                             differ = np.array(ours[f"{path}.{suffix}"] != part).sum()
                             print(f"    WRONG: {name} {bits} bits group {group}: {path}.{suffix}, {differ} of {part.size}")
                 shutil.rmtree(out)
-        print(f"quantize {name}: 2, 3, 4, 5, 6, 8 bits in groups of 32, 64, 128")
+        print(f"quantize {name}: 1, 2, 3, 4, 5, 6, 8 bits in groups of 32, 64, 128")
     return failed
 
 

@@ -29,7 +29,7 @@ fn flags_that_do_not_go_together_are_usage_errors() {
     for (flags, named) in [
         (
             &["-q", "--q-bits", "7"][..],
-            "it must be 2, 3, 4, 5, 6 or 8",
+            "it must be 1, 2, 3, 4, 5, 6 or 8",
         ),
         (&["-q", "--q-group-size", "48"], "it must be 32, 64 or 128"),
         (&["--q-bits", "4"], "--quantize"),

@@ -375,7 +375,7 @@ fn options_that_do_not_fit_are_refused() {
         refusal(with(8, 64)),
         "cache: kv_group_size 64 does not divide head_dim 32"
     );
-    assert!(refusal(with(7, 32)).contains("bits must be 2, 3, 4, 5, 6 or 8"));
+    assert!(refusal(with(7, 32)).contains("bits must be 1, 2, 3, 4, 5, 6 or 8"));
     let late = CacheOptions {
         slots: 2,
         quantized_kv_start: 10,

@@ -781,7 +781,7 @@ case("fast.gated_delta_update", updated, 16)
 
 def quantized(d: Draw) -> Any:
     group = d.one([32, 64, 128])
-    return (d.array((d.int(1, 3), group * d.int(1, 2)), ["float32", "float16", "bfloat16"]),), {"group_size": group, "bits": d.one([2, 3, 4, 5, 6, 8])}
+    return (d.array((d.int(1, 3), group * d.int(1, 2)), ["float32", "float16", "bfloat16"]),), {"group_size": group, "bits": d.one([1, 2, 3, 4, 5, 6, 8])}
 
 
 case("quantize", quantized)
@@ -790,7 +790,7 @@ case("quantize", quantized)
 def packed(d: Draw, lead: tuple[int, ...], k: int) -> tuple[list[Drawn], dict[str, Any]]:
     """A quantized array of `k` columns, any words being one, and its format."""
     mode = d.one(["affine", "affine", "mxfp4", "mxfp8", "nvfp4"])
-    group, bits = {"affine": (d.one([32, 64]), d.one([2, 3, 4, 5, 6, 8])), "mxfp4": (32, 4), "mxfp8": (32, 8), "nvfp4": (16, 4)}[mode]
+    group, bits = {"affine": (d.one([32, 64]), d.one([1, 2, 3, 4, 5, 6, 8])), "mxfp4": (32, 4), "mxfp8": (32, 8), "nvfp4": (16, 4)}[mode]
     words = d.rng.integers(0, 2**32, (*lead, k * bits // 32), dtype=np.uint64).astype(np.uint32)
     if mode == "mxfp8":
         # Not the byte that is no number.

@@ -45,7 +45,7 @@ pub(crate) struct ConvertArgs {
     #[arg(short, long)]
     quantize: bool,
 
-    /// Bits of a quantized weight: 2, 3, 4, 5, 6 or 8 [default: 4]
+    /// Bits of a quantized weight: 1, 2, 3, 4, 5, 6 or 8 [default: 4]
     #[arg(long, value_name = "N", requires = "quantize", value_parser = bits)]
     q_bits: Option<usize>,
 
@@ -115,7 +115,7 @@ fn bits(text: &str) -> Result<usize, String> {
         .parse()
         .ok()
         .filter(|&bits| Affine::new(bits, 64).is_ok());
-    bits.ok_or_else(|| "it must be 2, 3, 4, 5, 6 or 8".to_owned())
+    bits.ok_or_else(|| "it must be 1, 2, 3, 4, 5, 6 or 8".to_owned())
 }
 
 fn group_size(text: &str) -> Result<usize, String> {

@@ -43,7 +43,7 @@ impl Mode {
     /// Bits that a number may have; the usual one is [`Mode::usual`].
     pub const fn bits(self) -> &'static [usize] {
         match self {
-            Mode::Affine => &[2, 3, 4, 5, 6, 8],
+            Mode::Affine => &[1, 2, 3, 4, 5, 6, 8],
             Mode::Mxfp4 | Mode::Nvfp4 => &[4],
             Mode::Mxfp8 => &[8],
         }

@@ -12,7 +12,15 @@ fn formats() -> Vec<Quantization> {
     let mut all: Vec<Quantization> = [Mode::Mxfp4, Mode::Mxfp8, Mode::Nvfp4]
         .map(|mode| Quantization::new(mode, None, None).unwrap())
         .to_vec();
-    for (bits, group) in [(2, 64), (3, 32), (4, 64), (5, 128), (6, 32), (8, 64)] {
+    for (bits, group) in [
+        (1, 32),
+        (2, 64),
+        (3, 32),
+        (4, 64),
+        (5, 128),
+        (6, 32),
+        (8, 64),
+    ] {
         all.push(Affine::new(bits, group).unwrap().into());
     }
     all

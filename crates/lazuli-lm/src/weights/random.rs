@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn packed_weights_have_the_same_spread() {
-        for bits in [2, 3, 4, 5, 6, 8] {
+        for bits in [1, 2, 3, 4, 5, 6, 8] {
             let affine = Affine::new(bits, 64).unwrap();
             let mut random = Random::new(Dtype::F32, Some(affine), 1).unwrap();
             let Matrix::Quantized(q) = random.matrix("x", [64, 128]).unwrap() else {

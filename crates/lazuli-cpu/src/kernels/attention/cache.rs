@@ -66,7 +66,7 @@ pub struct Affine<'a> {
     pub biases: Floats<'a>,
     /// Strides of `scales` and `biases`.
     pub group_strides: Strides,
-    /// 2, 3, 4, 5, 6 or 8.
+    /// 1, 2, 3, 4, 5, 6 or 8.
     pub bits: u32,
     /// 32, 64 or 128.
     pub group: usize,
@@ -119,7 +119,7 @@ impl Cache<'_> {
                 );
             }
             Cache::Affine(a) => {
-                assert!(matches!(a.bits, 2..=6 | 8) && matches!(a.group, 32 | 64 | 128));
+                assert!(matches!(a.bits, 1..=6 | 8) && matches!(a.group, 32 | 64 | 128));
                 assert!(width.is_multiple_of(a.group));
                 let words = width * a.bits as usize / 32;
                 assert!(

@@ -427,6 +427,7 @@ fn matches_the_oracle_for_every_pair_of_types() {
             Kind::F16,
             Kind::Affine(4, 64),
             Kind::Affine(8, 32),
+            Kind::Affine(1, 32),
             Kind::Affine(2, 32),
             Kind::Affine(3, 64),
             Kind::Affine(5, 32),

@@ -1,4 +1,4 @@
-//! Codes of 2 to 8 bits in a little-endian bit stream, eight at a time.
+//! Codes of 1 to 8 bits in a little-endian bit stream, eight at a time.
 //!
 //! Eight codes of `B` bits are exactly `B` bytes for every width, so one shift-and-mask loop serves
 //! all formats and LLVM turns it into variable shifts where the target has them.
@@ -28,6 +28,7 @@ pub(crate) fn pack8<const B: usize>(codes: [u32; 8], bytes: &mut [u8]) {
 macro_rules! with_bits {
     ($bits:expr, $call:ident :: < _ $(, $rest:ty)* > $args:tt) => {
         match $bits {
+            1 => $call::<1 $(, $rest)*> $args,
             2 => $call::<2 $(, $rest)*> $args,
             3 => $call::<3 $(, $rest)*> $args,
             4 => $call::<4 $(, $rest)*> $args,

@@ -2,7 +2,7 @@
 //!
 //! The reference CPU algorithm exactly: the extreme of larger magnitude becomes code 0 (so the scale
 //! is negative when that is the maximum), zero is representable, and codes are chosen with the
-//! unrounded scale and bias.
+//! unrounded scale and bias. Of one bit the codes are the two extremes, and zero is nothing special.
 
 use lazuli_core::dtype::Dtype;
 
@@ -113,6 +113,9 @@ fn affine_of<const B: usize>(values: &[f32]) -> (f32, f32) {
     let (min, max) = (values.iter()).fold((f32::INFINITY, f32::NEG_INFINITY), |(min, max), &v| {
         (min.min(v), max.max(v))
     });
+    if B == 1 {
+        return ((max - min).max(1e-7), min);
+    }
     let low_wins = min.abs() > max.abs();
     let scale = ((max - min) / n).max(1e-7);
     let (scale, edge) = if low_wins {

@@ -23,7 +23,7 @@ use lazuli_core::dtype::Dtype;
 pub const GROUPS: [usize; 3] = [32, 64, 128];
 
 /// Code widths that the formats allow.
-pub const BITS: [usize; 6] = [2, 3, 4, 5, 6, 8];
+pub const BITS: [usize; 7] = [1, 2, 3, 4, 5, 6, 8];
 
 /// An affine-quantized matrix of `[rows, k]`: `w = code * scale + bias`, one scale and one bias per
 /// `group` consecutive elements of a row. `k` is a multiple of `group`.

@@ -42,7 +42,7 @@ fn records() -> Vec<Record> {
         head
     };
     let mut all = Vec::new();
-    for _ in 0..6 * 3 * 3 {
+    for _ in 0..BITS.len() * 3 * 3 {
         let mut word = || u32::from_le_bytes(take(4).try_into().unwrap()) as usize;
         let (bits, group, number, rows, k) = (word(), word(), word(), word(), word());
         let dtype = [Dtype::F32, Dtype::F16, Dtype::BF16][number];

@@ -201,9 +201,10 @@ impl<const B: usize, S: Scale> Affine<B, S> {
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
     unsafe fn codes(p: *const u8, step: usize) -> __m256 {
-        // SAFETY: the loads are of 8, 12 or 16 bytes of the 4 * B; the tables have 32 bytes.
+        // SAFETY: the loads are of 4, 8, 12 or 16 bytes of the 4 * B; the tables have 32 bytes.
         let (bytes, places, shifts) = unsafe {
             let bytes = match B {
+                1 => _mm_set1_epi32(p.cast::<i32>().read_unaligned()),
                 2 => _mm_set1_epi64x(p.cast::<i64>().read_unaligned()),
                 3 => _mm_insert_epi32::<2>(
                     _mm_loadl_epi64(p.cast()),

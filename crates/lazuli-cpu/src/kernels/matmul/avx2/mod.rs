@@ -51,6 +51,7 @@ unsafe fn expand_blocks(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]
 
 fn affine_decoder<S: Scale>(bits: u8) -> Decoder {
     match bits {
+        1 => decoder::<Affine<1, S>>(),
         2 => decoder::<Affine<2, S>>(),
         3 => decoder::<Affine<3, S>>(),
         4 => decoder::<Affine<4, S>>(),

@@ -17,7 +17,7 @@ use super::kernels::fused;
 use super::scales::{Scale, decode};
 use super::{AffineRows, Decode};
 
-/// 2, 3, 5 or 6 bits.
+/// 1, 2, 3, 5 or 6 bits.
 pub(super) struct Lookup<const B: usize, S>(PhantomData<S>);
 
 /// 8 bits.

@@ -51,6 +51,7 @@ unsafe fn expand_blocks(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]
 
 fn affine_decoder<S: scales::Scale>(affine: &Affine<'_>) -> Decoder {
     match affine.bits {
+        1 => decoder::<Lookup<1, S>>(),
         2 => decoder::<Lookup<2, S>>(),
         3 => decoder::<Lookup<3, S>>(),
         4 => match affine.group {

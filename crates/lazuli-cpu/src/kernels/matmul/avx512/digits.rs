@@ -31,6 +31,7 @@ const SPAN_BYTES: usize = SPAN * 4 * 2;
 /// The functions for an affine weight.
 pub(super) fn decoder(affine: &Affine<'_>) -> Decoder {
     match affine.bits {
+        1 => decoder_of::<Stream<1>>(affine),
         2 => decoder_of::<Stream<2>>(affine),
         3 => decoder_of::<Stream<3>>(affine),
         4 => decoder_of::<Halves>(affine),

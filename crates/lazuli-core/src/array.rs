@@ -9,7 +9,6 @@ use std::sync::Arc;
 use smallvec::smallvec;
 
 use crate::buffer::Buffer;
-use crate::device::Device;
 use crate::dtype::Dtype;
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -18,6 +17,7 @@ use crate::layout::Layout;
 use crate::node::{Data, Inputs, Node};
 use crate::op::{Op, Outs};
 use crate::shape::Shape;
+use crate::stream::Stream;
 
 /// An n-dimensional array: lazy, functional, shared.
 #[derive(Clone)]
@@ -66,13 +66,8 @@ impl Array {
             let what = format!("a result of shape {shape} and {dtype} does not fit in memory");
             return Err(Error::shape(op.name(), what));
         }
-        Ok(Arc::new(Node::new(
-            op,
-            inputs,
-            outs,
-            Device::current(),
-            false,
-        )))
+        let stream = Stream::current();
+        Ok(Arc::new(Node::new(op, inputs, outs, stream, false)))
     }
 
     fn leaf(shape: Shape, dtype: Dtype, data: Result<Data>) -> Array {
@@ -86,7 +81,7 @@ impl Array {
     /// An array that stands for an operand of a trace; it has no value.
     pub(crate) fn placeholder(shape: Shape, dtype: Dtype) -> Array {
         let outs = smallvec![(shape, dtype)];
-        let node = Node::new(Op::Leaf, Inputs::new(), outs, Device::current(), true);
+        let node = Node::new(Op::Leaf, Inputs::new(), outs, Stream::current(), true);
         Array {
             node: Arc::new(node),
             index: 0,
@@ -97,7 +92,7 @@ impl Array {
     pub(crate) fn tracer(&self) -> Array {
         let op = Op::from(Box::new(crate::ops::view::View::Identity));
         let outs = smallvec![(self.shape().clone(), self.dtype())];
-        let node = Node::new(op, smallvec![self.clone()], outs, self.node.device, true);
+        let node = Node::new(op, smallvec![self.clone()], outs, self.node.stream(), true);
         Array {
             node: Arc::new(node),
             index: 0,

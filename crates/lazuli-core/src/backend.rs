@@ -112,6 +112,17 @@ pub trait Executable: Send + Sync {
     /// # Errors
     /// When the device refuses the work or its inputs have no meaning (an index out of range).
     fn enqueue(&self, bindings: Bindings) -> Result<Event>;
+
+    /// Waits for the operands and does the work, on the calling thread as far as there is a choice: what
+    /// the queue of a further [`Stream`](crate::Stream) does.
+    ///
+    /// A device whose `enqueue` only queues must not queue here: work of its queue may wait for this.
+    ///
+    /// # Errors
+    /// As [`Executable::enqueue`], and the error of the work.
+    fn run(&self, bindings: Bindings) -> Result<()> {
+        self.enqueue(bindings)?.wait()
+    }
 }
 
 /// A device's driver.

@@ -3,13 +3,13 @@
 //! Core knows no backend; the facade registers them. Several devices may share one memory space: two
 //! CPU devices with different instruction sets or thread counts work on the same buffers.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::backend::Backend;
 use crate::error::{Error, Result};
+use crate::stream::{Stream, with_stream};
 
 /// A registered device.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub enum Space {
     Device(Device),
 }
 
-const MOST: usize = u8::MAX as usize;
+pub(crate) const MOST: usize = u8::MAX as usize;
 
 /// Filled from the front and never changed, so that looking a backend up takes no lock.
 static BACKENDS: [OnceLock<Arc<dyn Backend>>; MOST] = [const { OnceLock::new() }; MOST];
@@ -35,10 +35,6 @@ static COUNT: Mutex<usize> = Mutex::new(0);
 static DEFAULT: AtomicU8 = AtomicU8::new(0);
 
 static FIRST: OnceLock<fn() -> Arc<dyn Backend>> = OnceLock::new();
-
-thread_local! {
-    static SCOPED: Cell<Option<Device>> = const { Cell::new(None) };
-}
 
 /// Names the backend that becomes device 0 when the first operation runs and none is registered.
 /// Later calls change nothing.
@@ -77,12 +73,10 @@ fn ensure_initial() {
 }
 
 impl Device {
-    /// The device of operations built on this thread: that of the innermost [`with_device`], else
-    /// the process's default.
+    /// The device of operations built on this thread: that of the innermost [`with_device`] or
+    /// [`with_stream`](crate::with_stream), else the process's default.
     pub fn current() -> Device {
-        SCOPED
-            .get()
-            .unwrap_or_else(|| Device(DEFAULT.load(Relaxed)))
+        Stream::current().device()
     }
 
     /// Every registered device.
@@ -116,16 +110,17 @@ impl Device {
     }
 }
 
-/// Runs `f` with `device` as the device of the operations that it builds on this thread.
-pub fn with_device<R>(device: Device, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Device>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            SCOPED.set(self.0);
-        }
+/// The process's default device.
+impl Default for Device {
+    fn default() -> Device {
+        Device(DEFAULT.load(Relaxed))
     }
-    let _restore = Restore(SCOPED.replace(Some(device)));
-    f()
+}
+
+/// Runs `f` with `device` as the device of the operations that it builds on this thread; their stream is
+/// the device's default one.
+pub fn with_device<R>(device: Device, f: impl FnOnce() -> R) -> R {
+    with_stream(device.default_stream(), f)
 }
 
 impl fmt::Debug for Device {

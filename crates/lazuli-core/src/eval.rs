@@ -4,21 +4,22 @@
 //! compute twice and never wait in a circle. No lock is held while a kernel runs.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use smallvec::{SmallVec, smallvec};
 
 use crate::array::Array;
 use crate::backend::{Backend, Binding, Bindings, Event};
 use crate::buffer::Buffer;
-use crate::device::{Space, with_device};
+use crate::device::Space;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::lowered::{Lowered, lowered};
 use crate::node::{Claim, Data, Inputs, Node, Results};
 use crate::op::Op;
 use crate::ops::view::View;
+use crate::queue::Queue;
+use crate::stream::with_stream;
 
 /// Computes the values of `arrays` and waits until they are there.
 ///
@@ -34,7 +35,6 @@ pub fn eval(arrays: &[&Array]) -> Result<()> {
 
 /// Starts to compute the values of `arrays` and returns at once. Errors show when a value is used.
 pub fn async_eval(arrays: &[&Array]) {
-    static WORKER: OnceLock<Mutex<Sender<Vec<Array>>>> = OnceLock::new();
     let on_host = |a: &&Array| match a.node().device.backend() {
         Ok(backend) => backend.space() == Space::Host,
         Err(_) => false,
@@ -44,23 +44,24 @@ pub fn async_eval(arrays: &[&Array]) {
         let _ = start(arrays);
         return;
     }
-    let worker = WORKER.get_or_init(|| {
-        let (sender, jobs) = channel::<Vec<Array>>();
-        std::thread::spawn(move || {
-            for job in jobs {
-                let refs: Vec<&Array> = job.iter().collect();
-                let run = std::panic::AssertUnwindSafe(|| start(&refs));
-                // The failed nodes carry the error, or the fact of the panic.
-                let _ = std::panic::catch_unwind(run);
-            }
-        });
-        Mutex::new(sender)
-    });
-    let job = arrays.iter().map(|&a| a.clone()).collect();
-    let _ = worker
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .send(job);
+    let job: Vec<Array> = arrays.iter().map(|&a| a.clone()).collect();
+    let work = move || start(&job.iter().collect::<Vec<_>>());
+    match STARTED.get_or_init(|| Queue::start("async_eval")) {
+        Ok(queue) => drop(queue.push(work)),
+        // Without a thread beside it the caller computes.
+        Err(_) => drop(work()),
+    }
+}
+
+/// Where work that [`async_eval`] starts for the host is done.
+static STARTED: OnceLock<Result<Queue>> = OnceLock::new();
+
+/// Waits for the work that [`async_eval`] started for the host.
+pub(crate) fn finish_started() -> Result<()> {
+    match STARTED.get() {
+        Some(Ok(queue)) => queue.synchronize(),
+        _ => Ok(()),
+    }
 }
 
 fn start(arrays: &[&Array]) -> Result<()> {
@@ -175,7 +176,7 @@ fn view_of(view: &View, node: &Node, input: &Array, value: &Data) -> Result<Data
         });
     }
     // The elements have to move: a copy, seen with the new shape.
-    let copy = with_device(node.device, || input.copy())?.data()?;
+    let copy = with_stream(node.stream(), || input.copy())?.data()?;
     let layout = view
         .layout(&copy.layout, input.shape(), to)
         .ok_or_else(|| Error::shape("view", format!("{} cannot be seen as {to}", input.shape())))?;
@@ -210,7 +211,7 @@ fn dispatch(op: &Op, node: &Node, inputs: Inputs, backend: &'static Arc<dyn Back
     // soon as it is done.
     drop(values);
     drop(inputs);
-    let event = lowered.executable.enqueue(bindings)?;
+    let event = node.stream().enqueue(&lowered.executable, bindings)?;
     if !matches!(event, Event::Ready) {
         for out in &outs {
             out.buffer.written(event.clone());

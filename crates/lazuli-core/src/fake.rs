@@ -7,16 +7,15 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::backend::{Backend, Binding, Bindings, Completion, DeviceMemory, Event, Executable};
+use crate::backend::{Backend, Binding, Bindings, DeviceMemory, Event, Executable};
 use crate::device::{self, Device, Space};
 use crate::error::{Error, Result};
 use crate::host::HostMemory;
 use crate::op::Op;
 use crate::plan::{Plan, Spec};
+use crate::queue::Queue;
 
 /// Bytes of outputs before a kernel writes them: a kernel that reads them shows.
 const UNWRITTEN: u8 = 0xa5;
@@ -31,14 +30,10 @@ struct Shared {
     name: String,
     inner: Arc<dyn Backend>,
     device: OnceLock<Device>,
-    queue: Mutex<Sender<Job>>,
+    queue: Queue,
     gate: Arc<Gate>,
-    /// The first error since the last `synchronize`.
-    failed: Arc<Mutex<Option<Error>>>,
     capture: Mutex<Option<Recording>>,
 }
-
-type Job = Box<dyn FnOnce() + Send>;
 
 /// What a capture has seen so far.
 #[derive(Default)]
@@ -68,26 +63,14 @@ impl Fake {
                 format!("{} does not compute in host memory", inner.name()),
             ));
         }
-        let (sender, jobs) = channel::<Job>();
-        let gate = Arc::new(Gate::default());
         let shared = Arc::new(Shared {
             name: format!("fake over {}", inner.name()),
             inner,
             device: OnceLock::new(),
-            queue: Mutex::new(sender),
-            gate: gate.clone(),
-            failed: Arc::default(),
+            queue: Queue::start("fake")?,
+            gate: Arc::default(),
             capture: Mutex::default(),
         });
-        std::thread::Builder::new()
-            .name("lazuli-fake".into())
-            .spawn(move || {
-                for job in jobs {
-                    gate.pass();
-                    job();
-                }
-            })
-            .map_err(|e| Error::device("fake", format!("no thread for its queue: {e}")))?;
         let device = device::register(Arc::new(FakeBackend(shared.clone())))?;
         let _ = shared.device.set(device);
         Ok(Fake { shared })
@@ -98,13 +81,15 @@ impl Fake {
         self.shared.device()
     }
 
-    /// Holds the queue before its next piece of work, until the guard is dropped.
+    /// Holds the queue before its next piece of work, and those of further streams, until the guard is
+    /// dropped.
     pub fn pause(&self) -> Paused {
         *lock(&self.shared.gate.closed) += 1;
         Paused(self.shared.gate.clone())
     }
 
-    /// Runs `f` and records what it enqueues here, with the memory that it is bound to.
+    /// Runs `f` and records what it enqueues here, with the memory that it is bound to. Work of further
+    /// streams is not recorded.
     ///
     /// # Errors
     /// [`Error::Device`] when a capture is under way already, or when a copy to or from the host was
@@ -215,31 +200,6 @@ fn fake(memory: &Arc<dyn DeviceMemory>) -> Result<&FakeMemory> {
         .ok_or_else(|| Error::device("fake", "an operand is not in the device's memory"))
 }
 
-/// The completion of a piece of work.
-#[derive(Default)]
-struct Done {
-    outcome: Mutex<Option<Result<()>>>,
-    known: Condvar,
-}
-
-impl Completion for Done {
-    fn wait(&self) -> Result<()> {
-        let mut outcome = lock(&self.outcome);
-        loop {
-            match &*outcome {
-                Some(outcome) => return outcome.clone(),
-                None => {
-                    outcome = (self.known.wait(outcome)).unwrap_or_else(PoisonError::into_inner);
-                }
-            }
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        lock(&self.outcome).is_some()
-    }
-}
-
 impl Shared {
     fn device(&self) -> Device {
         // No device has this number: `register` has not returned yet.
@@ -248,22 +208,11 @@ impl Shared {
 
     /// Queues `work`.
     fn push(&self, work: impl FnOnce() -> Result<()> + Send + 'static) -> Event {
-        let done = Arc::new(Done::default());
-        let (report, failed) = (done.clone(), self.failed.clone());
-        let job = Box::new(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(work))
-                .unwrap_or_else(|_| Err(Error::device("fake", "a kernel panicked")));
-            if let Err(error) = &outcome {
-                lock(&failed).get_or_insert_with(|| error.clone());
-            }
-            *lock(&report.outcome) = Some(outcome);
-            report.known.notify_all();
-        });
-        if lock(&self.queue).send(job).is_err() {
-            let gone = Error::device("fake", "the queue's thread is gone");
-            *lock(&done.outcome) = Some(Err(gone));
-        }
-        Event::Pending(done)
+        let gate = self.gate.clone();
+        self.queue.push(move || {
+            gate.pass();
+            work()
+        })
     }
 }
 
@@ -337,12 +286,7 @@ impl Backend for FakeBackend {
     }
 
     fn synchronize(&self) -> Result<()> {
-        // The queue is in order: when this is done, so is everything before it.
-        self.0.push(|| Ok(())).wait()?;
-        match lock(&self.0.failed).take() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        self.0.queue.synchronize()
     }
 }
 
@@ -358,18 +302,29 @@ struct Queued {
     inner: Arc<dyn Executable>,
 }
 
-impl Executable for Queued {
-    fn enqueue(&self, bindings: Bindings) -> Result<Event> {
-        let call = Call {
+impl Queued {
+    fn call(&self, bindings: Bindings) -> Call {
+        Call {
             executable: self.inner.clone(),
             inputs: bindings.inputs.to_vec(),
             outputs: bindings.outputs.to_vec(),
             workspace: bindings.workspace,
-        };
+        }
+    }
+}
+
+impl Executable for Queued {
+    fn enqueue(&self, bindings: Bindings) -> Result<Event> {
+        let call = self.call(bindings);
         if let Some(recording) = &mut *lock(&self.shared.capture) {
             recording.calls.push(call.clone());
         }
         Ok(self.shared.push(move || call.run()))
+    }
+
+    fn run(&self, bindings: Bindings) -> Result<()> {
+        self.shared.gate.pass();
+        self.call(bindings).run()
     }
 }
 

@@ -39,11 +39,13 @@ pub mod ops;
 pub mod plan;
 pub mod print;
 mod promise;
+mod queue;
 pub mod random;
 pub mod rows;
 pub mod scalar;
 pub mod shape;
 pub mod shaping;
+pub mod stream;
 mod sync;
 pub mod transforms;
 pub mod tree;
@@ -63,6 +65,7 @@ pub use op::{Family, Op};
 pub use rows::{Role, Rows, Sequence};
 pub use scalar::Scalar;
 pub use shape::Shape;
+pub use stream::{Stream, clear_streams, with_stream};
 pub use transforms::of_trees::{
     checkpoint, custom_function, depends, grad, jvp, stop_gradient, value_and_grad, vjp, vmap,
     vmap_axes,

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::op::{Op, Outs};
 use crate::promise::Promise;
+use crate::stream::Stream;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -30,6 +31,8 @@ pub(crate) struct Node {
     pub(crate) op: Op,
     pub(crate) outs: Outs,
     pub(crate) device: Device,
+    /// Number of its stream on the device.
+    queue: u16,
     /// Inputs are kept after evaluation: a transform will walk them.
     traced: AtomicBool,
     /// Operations on the longest path below, whether evaluated or not.
@@ -41,13 +44,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(op: Op, inputs: Inputs, outs: Outs, device: Device, traced: bool) -> Node {
+    pub(crate) fn new(op: Op, inputs: Inputs, outs: Outs, stream: Stream, traced: bool) -> Node {
         let traced = traced || inputs.iter().any(|i| i.node().is_traced());
         let depth = inputs.iter().map(|i| i.node().depth).max().unwrap_or(0);
         Node {
             op,
             outs,
-            device,
+            device: stream.device(),
+            queue: stream.number(),
             traced: AtomicBool::new(traced),
             depth: depth.saturating_add(1),
             mark: AtomicU64::new(0),
@@ -61,12 +65,18 @@ impl Node {
             op: Op::Leaf,
             outs,
             device: Device(0),
+            queue: 0,
             traced: AtomicBool::new(false),
             depth: 0,
             mark: AtomicU64::new(0),
             inputs: Mutex::new(Inputs::new()),
             results: Promise::kept(results),
         }
+    }
+
+    /// Where it runs.
+    pub(crate) fn stream(&self) -> Stream {
+        Stream::of(self.device, self.queue)
     }
 
     /// Whether a transform follows the node.

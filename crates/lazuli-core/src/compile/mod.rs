@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::array::Array;
-use crate::device::Device;
 use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::shape::Shape;
+use crate::stream::Stream;
 use crate::tree::{self, Structure, Tree};
 use program::Program;
 use trace::Trace;
@@ -46,7 +46,7 @@ const PLANS: usize = 256;
 struct Signature {
     structure: Structure,
     operands: Vec<(Shape, Dtype)>,
-    device: Device,
+    stream: Stream,
 }
 
 impl Signature {
@@ -55,7 +55,7 @@ impl Signature {
         let same =
             |(a, b): (&(Shape, Dtype), &(Shape, Dtype))| a.0.len() == b.0.len() && a.1 == b.1;
         self.structure == other.structure
-            && self.device == other.device
+            && self.stream == other.stream
             && self.operands.iter().zip(&other.operands).all(same)
     }
 }
@@ -100,7 +100,7 @@ impl<T: Tree> Traces<T> {
             operands: (arrays.iter())
                 .map(|a| (a.shape().clone(), a.dtype()))
                 .collect(),
-            device: Device::current(),
+            stream: Stream::current(),
         };
         let entry = match self.find(&signature) {
             Some(found) => found,
@@ -152,7 +152,7 @@ fn trace<P: Tree, T: Tree>(
 }
 
 /// A function with the values of `f`, run as one plan for each signature of its operand: the tree with
-/// its constants, the shapes and dtypes of its arrays, and the current device.
+/// its constants, the shapes and dtypes of its arrays, and the current stream.
 ///
 /// # Errors
 /// The function fails with the errors of `f`, and with [`crate::Error::Value`] when `f` evaluates an

@@ -18,6 +18,7 @@ use crate::lowered::Lowered;
 use crate::node::Data;
 use crate::op::{Family, Op, Outs};
 use crate::plan::{Plan, Spec};
+use crate::stream::Stream;
 
 /// Layouts of operands for which a program keeps a plan.
 const LAYOUTS: usize = 16;
@@ -62,9 +63,9 @@ impl Program {
     /// The function's outputs at `operands`.
     pub(crate) fn call(self: &Arc<Program>, operands: &[Array]) -> Result<Vec<Array>> {
         let follows = |a: &Array| a.node().is_traced();
-        let device = Device::current();
-        let elsewhere = self.simple.steps.iter().any(|s| s.device != device);
-        // Inside another trace the function is its operations; so it is when they are of several devices.
+        let stream = Stream::current();
+        let elsewhere = self.simple.steps.iter().any(|s| s.stream != stream);
+        // Inside another trace the function is its operations; so it is when they are of several streams.
         if operands.iter().chain(&self.traced.captured).any(follows) || elsewhere {
             return self.traced.replay_with(operands);
         }

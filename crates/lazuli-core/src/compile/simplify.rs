@@ -10,10 +10,10 @@ use smallvec::SmallVec;
 
 use super::trace::{Slot, Trace, TraceStep};
 use crate::array::Array;
-use crate::device::Device;
 use crate::op::Op;
 use crate::ops::view::View;
 use crate::shape::Shape;
+use crate::stream::Stream;
 
 /// The same function in fewer operations.
 pub(crate) fn simplify(trace: &Trace) -> Trace {
@@ -30,7 +30,7 @@ pub(crate) fn simplify(trace: &Trace) -> Trace {
     without_dead(made.trace)
 }
 
-type Key = (Op, Device, SmallVec<[Slot; 4]>);
+type Key = (Op, Stream, SmallVec<[Slot; 4]>);
 
 struct Simplified {
     trace: Trace,
@@ -80,7 +80,7 @@ impl Simplified {
             self.new.push(from);
             return;
         }
-        let key = (op, step.device, inputs);
+        let key = (op, step.stream, inputs);
         let first = match self.known.get(&key) {
             Some(&first) if is_pure(&key.0) => first,
             _ => self.push(step, &key),
@@ -89,7 +89,7 @@ impl Simplified {
         self.new.extend((first..).take(step.outs.len()));
     }
 
-    fn push(&mut self, step: &TraceStep, (op, device, inputs): &Key) -> Slot {
+    fn push(&mut self, step: &TraceStep, (op, stream, inputs): &Key) -> Slot {
         let first = self.shapes.len() as Slot;
         let at = self.trace.steps.len();
         for (shape, _) in &step.outs {
@@ -97,7 +97,7 @@ impl Simplified {
         }
         self.trace.steps.push(TraceStep {
             op: op.clone(),
-            device: *device,
+            stream: *stream,
             inputs: inputs.clone(),
             first,
             outs: step.outs.clone(),

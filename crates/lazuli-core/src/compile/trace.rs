@@ -8,11 +8,11 @@ use std::collections::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::array::Array;
-use crate::device::{Device, with_device};
 use crate::error::{Error, Result};
 use crate::node::Inputs;
 use crate::op::{Op, Outs};
 use crate::shape::Shape;
+use crate::stream::{Stream, with_stream};
 use crate::transforms::graph::dependents;
 
 /// A value's number.
@@ -22,7 +22,7 @@ pub(crate) type Slot = u32;
 #[derive(Clone)]
 pub(crate) struct TraceStep {
     pub(crate) op: Op,
-    pub(crate) device: Device,
+    pub(crate) stream: Stream,
     pub(crate) inputs: SmallVec<[Slot; 4]>,
     /// Number of the first result; the others follow.
     pub(crate) first: Slot,
@@ -105,7 +105,7 @@ impl Trace {
             let first = slots;
             trace.steps.push(TraceStep {
                 op: node.op.clone(),
-                device: node.device,
+                stream: node.stream(),
                 inputs: inputs.iter().map(|i| known[&i.key()]).collect(),
                 first,
                 outs: node.outs.clone(),
@@ -171,7 +171,7 @@ impl Trace {
             let outs = {
                 let inputs = step.inputs.iter().map(|&i| &values[i as usize]);
                 let inputs: SmallVec<[&Array; 4]> = inputs.collect();
-                with_device(step.device, || Array::outputs_of(step.op.clone(), &inputs))?
+                with_stream(step.stream, || Array::outputs_of(step.op.clone(), &inputs))?
             };
             values.extend(outs);
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::graph::{dependents, release};
 use crate::array::Array;
 use crate::error::{Error, Result};
+use crate::stream::with_stream;
 
 /// The outputs of `f` at `primals` and the Jacobian-vector product with `tangents`.
 ///
@@ -65,7 +66,9 @@ fn push_forward(
         else {
             continue;
         };
-        for (sibling, tangent) in array.siblings().iter().zip(family.jvp(&inputs, &tangents)?) {
+        let stream = array.node().stream();
+        let along = with_stream(stream, || family.jvp(&inputs, &tangents))?;
+        for (sibling, tangent) in array.siblings().iter().zip(along) {
             if let Some(t) = tangent {
                 known.insert(sibling.key(), t.broadcast_to(sibling.shape())?);
             }

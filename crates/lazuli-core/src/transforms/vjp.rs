@@ -9,6 +9,7 @@ use crate::dtype::Dtype;
 use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::ops::pass_through::{PassThrough, depends};
+use crate::stream::with_stream;
 
 type Cotangents = HashMap<(usize, u32), Array>;
 
@@ -101,7 +102,9 @@ fn propagate(array: &Array, known: &mut Cotangents) -> Result<()> {
     let Some(family) = array.op().family() else {
         return Ok(());
     };
-    let grads = family.vjp(&inputs, &outputs, &cotangents)?;
+    // A derivative runs where the operation runs.
+    let stream = array.node().stream();
+    let grads = with_stream(stream, || family.vjp(&inputs, &outputs, &cotangents))?;
     for (input, grad) in inputs.iter().zip(grads) {
         if let Some(grad) = grad
             && input.node().is_traced()

@@ -6,6 +6,7 @@ use super::batch::{self, Mapped};
 use super::graph::dependents;
 use crate::array::Array;
 use crate::error::{Error, Result};
+use crate::stream::with_stream;
 
 /// `f` over a batch: `axes` names each input's batch axis, none where the input is the same for every
 /// example. The outputs have the batch axis first.
@@ -86,10 +87,12 @@ fn replay(
         let Some(family) = array.op().family() else {
             continue;
         };
-        let results = match family.vmap(&inputs, &axes) {
-            Err(Error::Unsupported(_)) => one_by_one(&array, &inputs, &axes)?,
-            results => results?,
-        };
+        let results = with_stream(array.node().stream(), || {
+            match family.vmap(&inputs, &axes) {
+                Err(Error::Unsupported(_)) => one_by_one(&array, &inputs, &axes),
+                results => results,
+            }
+        })?;
         for (sibling, result) in array.siblings().iter().zip(results) {
             known.insert(sibling.key(), result);
         }

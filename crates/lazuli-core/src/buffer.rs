@@ -49,6 +49,8 @@ struct State {
     ready: Event,
     /// Copies in other spaces.
     away: SmallVec<[Copy; 1]>,
+    /// What completes the work of queues that reads the bytes at home.
+    reads: Vec<Event>,
 }
 
 impl Buffer {
@@ -206,6 +208,25 @@ impl Buffer {
             // A copy that failed reads nothing any more.
             let _ = copy.ready.wait();
         }
+    }
+
+    /// Records queued work that reads the bytes at home.
+    pub(crate) fn read_by(&self, event: &Event) {
+        let mut state = self.lock();
+        self.settled.store(false, Release);
+        state.reads.retain(|e| !e.is_done());
+        state.reads.push(event.clone());
+    }
+
+    /// Whether queued work is still to read the bytes at home. A kernel that wrote over them in the same
+    /// queue would come later in any case; one in another queue would not.
+    pub(crate) fn has_readers(&self) -> bool {
+        if self.settled.load(Acquire) {
+            return false;
+        }
+        let mut state = self.lock();
+        state.reads.retain(|e| !e.is_done());
+        !state.reads.is_empty()
     }
 
     /// Records what completes the bytes that a kernel is writing at home.

@@ -3,7 +3,11 @@
 //! Each node is claimed when its turn comes, in topological order, so two evaluations that meet never
 //! compute twice and never wait in a circle. No lock is held while a kernel runs.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed},
+    fence,
+};
 use std::sync::{Arc, OnceLock};
 
 use smallvec::{SmallVec, smallvec};
@@ -207,16 +211,19 @@ fn dispatch(op: &Op, node: &Node, inputs: Inputs, backend: &'static Arc<dyn Back
     if lowered.plan.workspace > 0 {
         bindings.workspace = Some(backend.allocate(lowered.plan.workspace)?);
     }
-    // Nothing but the bindings may hold the inputs while the kernel runs, so that they are freed as
-    // soon as it is done.
-    drop(values);
-    drop(inputs);
     let event = node.stream().enqueue(&lowered.executable, bindings)?;
     if !matches!(event, Event::Ready) {
+        let given = |value: &Data| outs.iter().any(|o| Arc::ptr_eq(&o.buffer, &value.buffer));
+        for value in values.iter().filter(|v| !given(v)) {
+            value.buffer.read_by(&event);
+        }
         for out in &outs {
             out.buffer.written(event.clone());
         }
     }
+    // Not before: another evaluation that found itself their only owner would write over them.
+    drop(values);
+    drop(inputs);
     Ok(outs)
 }
 
@@ -272,10 +279,14 @@ fn outputs(
 /// and the buffer may be written and has the right size and layout.
 fn can_donate(inputs: &Inputs, values: &[&Data], at: usize, bytes: usize, size: usize) -> bool {
     let (input, value) = (&inputs[at], values[at]);
-    Arc::strong_count(input.node()) == 1
-        && Arc::strong_count(&value.buffer) == 1
-        && !input.node().is_traced()
+    if Arc::strong_count(input.node()) != 1 || Arc::strong_count(&value.buffer) != 1 {
+        return false;
+    }
+    // Whoever owned it too has let go of it; what he did with it happened before what follows.
+    fence(Acquire);
+    !input.node().is_traced()
         && value.buffer.is_exclusive()
+        && !value.buffer.has_readers()
         && value.layout == Layout::default()
         && value.buffer.len() == bytes
         && input.dtype().size() == size

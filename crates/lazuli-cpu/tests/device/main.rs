@@ -30,6 +30,7 @@ mod scan;
 mod shaping;
 mod sort;
 mod statistics;
+mod streams;
 mod stress;
 mod transforms;
 mod truth;

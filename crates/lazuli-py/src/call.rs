@@ -247,9 +247,9 @@ fn bind<'a, 'py>(
     match stream.filter(|s| !s.is_none()) {
         None => (function.run)(&arguments),
         Some(stream) => {
-            let device = crate::stream::device_of(&stream)
+            let stream = crate::stream::stream_of(&stream)
                 .map_err(|e| arguments.wrong(signature.stream.unwrap_or(0), e))?;
-            lazuli_core::with_device(device, || (function.run)(&arguments))
+            lazuli_core::with_stream(stream, || (function.run)(&arguments))
         }
     }
 }

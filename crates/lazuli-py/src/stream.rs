@@ -1,20 +1,21 @@
 //! Devices and streams as Python names them.
 //!
-//! A stream may be used from any thread, unlike the reference's, whose servers broke on it. On the CPU
-//! evaluation runs on the calling thread, so all streams of it are one queue; their names are kept
-//! apart because programs compare them.
+//! A stream may be used from any thread, unlike the reference's, whose servers broke on it. Work of the
+//! CPU's first stream runs on the thread that evaluates, of others in queues beside it.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use lazuli_core::Device;
+use lazuli_core::stream::{self, Stream as CoreStream};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::argument::{FromArgument, wrong};
 use crate::call::{Entry, row};
+use crate::error::OrRaise;
 
 /// Kinds of devices.
 #[pyclass(
@@ -85,55 +86,67 @@ impl PyDevice {
 /// A queue of work on a device.
 #[pyclass(frozen, eq, hash, name = "Stream", module = "lazuli.core")]
 #[derive(PartialEq, Eq, Hash, Clone, Copy)]
-pub(crate) struct Stream {
-    device: PyDevice,
-    index: usize,
-}
+pub(crate) struct Stream(CoreStream);
 
 #[pymethods]
 impl Stream {
     #[getter]
     fn device(&self) -> PyDevice {
-        self.device
+        CPU
     }
     fn __repr__(&self) -> String {
-        format!("Stream({}, {})", self.device.__repr__(), self.index)
+        format!("Stream({}, {})", CPU.__repr__(), self.0.number())
     }
 }
 
 /// A stream that is another on each thread.
 #[pyclass(frozen, eq, hash, name = "ThreadLocalStream", module = "lazuli.core")]
 #[derive(PartialEq, Eq, Hash, Clone, Copy)]
-pub(crate) struct ThreadLocalStream {
-    device: PyDevice,
-    index: usize,
+pub(crate) struct ThreadLocalStream(usize);
+
+thread_local! {
+    /// This thread's streams by what they stand for.
+    static OWN: RefCell<HashMap<usize, CoreStream>> = RefCell::default();
+}
+
+impl ThreadLocalStream {
+    fn new() -> ThreadLocalStream {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        ThreadLocalStream(NEXT.fetch_add(1, Relaxed))
+    }
+
+    /// The stream of this thread, made when it is first asked for.
+    fn here(self) -> PyResult<CoreStream> {
+        if let Some(made) = OWN.with_borrow(|own| own.get(&self.0).copied()) {
+            return Ok(made);
+        }
+        let made = CoreStream::new(Device::default()).or_raise()?;
+        OWN.with_borrow_mut(|own| own.insert(self.0, made));
+        Ok(made)
+    }
 }
 
 #[pymethods]
 impl ThreadLocalStream {
     #[getter]
     fn device(&self) -> PyDevice {
-        self.device
+        CPU
     }
     fn __repr__(&self) -> String {
-        format!(
-            "ThreadLocalStream({}, {})",
-            self.device.__repr__(),
-            self.index
-        )
+        format!("ThreadLocalStream({}, {})", CPU.__repr__(), self.0)
     }
 }
 
-/// Something that names a device: a stream, a device or a kind of device.
-struct Place(PyDevice, Option<Stream>);
+/// Something that names a device, and perhaps a stream of it: a stream, a device or a kind of device.
+struct Place(PyDevice, Option<CoreStream>);
 
 impl FromArgument for Place {
     fn from_argument(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(stream) = value.cast::<Stream>() {
-            return Ok(Place(stream.get().device, Some(*stream.get())));
+            return Ok(Place(CPU, Some(stream.get().0)));
         }
         if let Ok(stream) = value.cast::<ThreadLocalStream>() {
-            return Ok(Place(stream.get().device, None));
+            return Ok(Place(CPU, Some(stream.get().here()?)));
         }
         if let Ok(device) = value.cast::<PyDevice>() {
             return Ok(Place(*device.get(), None));
@@ -165,55 +178,67 @@ impl Place {
             ))),
         }
     }
+
+    /// The stream that it names, if there is such a device.
+    fn stream(self, op: &str) -> PyResult<CoreStream> {
+        let place = self.checked(op)?;
+        Ok(place.1.unwrap_or_else(default_stream))
+    }
 }
 
-/// The device of a `stream=` argument.
-pub(crate) fn device_of(value: &Bound<'_, PyAny>) -> PyResult<Device> {
-    Place::from_argument(value)?.checked("stream")?;
-    Ok(Device::current())
+/// The stream of a `stream=` argument.
+pub(crate) fn stream_of(value: &Bound<'_, PyAny>) -> PyResult<CoreStream> {
+    Place::from_argument(value)?.stream("stream")
 }
 
-/// The default stream of the process.
-static DEFAULT: Mutex<Stream> = Mutex::new(Stream {
-    device: CPU,
-    index: 0,
-});
-/// Number of the next stream.
-static NEXT: AtomicUsize = AtomicUsize::new(1);
-
-fn swap_default(stream: Stream) -> Stream {
-    let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::replace(&mut default, stream)
+/// That of the innermost `with` block of this thread, else of the process.
+fn default_stream() -> CoreStream {
+    CoreStream::current()
 }
 
-fn default_stream() -> Stream {
-    *DEFAULT.lock().unwrap_or_else(PoisonError::into_inner)
+/// Within a `with` block of this thread it holds until the block's end, else for the process.
+fn set_default_stream(stream: CoreStream) {
+    if stream::enter(Some(stream)).is_none() {
+        stream::enter(None);
+        stream.set_default();
+    }
+}
+
+fn synchronize(place: Option<Place>) -> PyResult<()> {
+    let stream = match place {
+        Some(place) => place.stream("synchronize")?,
+        None => default_stream(),
+    };
+    crate::array::synchronize()?;
+    Python::attach(|py| py.detach(|| stream.synchronize())).or_raise()
+}
+
+fn clear_streams() -> PyResult<()> {
+    Python::attach(|py| py.detach(stream::clear_streams)).or_raise()
 }
 
 /// A default stream for the length of a `with` block.
 #[pyclass(name = "StreamContext", module = "lazuli.core")]
 pub(crate) struct StreamContext {
-    inside: Stream,
-    outside: Option<Stream>,
+    inside: CoreStream,
+    /// What each block that has been entered goes back to.
+    outside: Vec<Option<CoreStream>>,
 }
 
 #[pymethods]
 impl StreamContext {
     #[new]
     fn new(s: &Bound<'_, PyAny>) -> PyResult<StreamContext> {
-        let place = Place::from_argument(s)
-            .map_err(|_| {
-                pyo3::exceptions::PyTypeError::new_err("stream: needs a stream or a device")
-            })?
-            .checked("stream")?;
-        let inside = place.1.unwrap_or_else(default_stream);
+        let place = Place::from_argument(s).map_err(|_| {
+            pyo3::exceptions::PyTypeError::new_err("stream: needs a stream or a device")
+        })?;
         Ok(StreamContext {
-            inside,
-            outside: None,
+            inside: place.stream("stream")?,
+            outside: Vec::new(),
         })
     }
     fn __enter__(&mut self) {
-        self.outside = Some(swap_default(self.inside));
+        self.outside.push(stream::enter(Some(self.inside)));
     }
     #[pyo3(signature = (exc_type = None, exc_value = None, traceback = None))]
     fn __exit__(
@@ -224,8 +249,8 @@ impl StreamContext {
     ) {
         // An exception goes on: the stream is put back either way.
         let _ = (exc_type, exc_value, traceback);
-        if let Some(outside) = self.outside.take() {
-            swap_default(outside);
+        if let Some(outside) = self.outside.pop() {
+            stream::enter(outside);
         }
     }
 }
@@ -235,18 +260,15 @@ fn object<T: pyo3::PyClass + Into<pyo3::PyClassInitializer<T>>>(value: T) -> PyR
 }
 
 fn new_stream(place: Place) -> PyResult<Stream> {
-    let device = place.checked("new_stream")?.0;
-    Ok(Stream {
-        device,
-        index: NEXT.fetch_add(1, Relaxed),
-    })
+    place.checked("new_stream")?;
+    Ok(Stream(CoreStream::new(Device::default()).or_raise()?))
 }
 
 fn device_info() -> PyResult<Py<PyAny>> {
     Python::attach(|py| {
         let dict = PyDict::new(py);
         dict.set_item("architecture", std::env::consts::ARCH)?;
-        let backend = crate::error::OrRaise::or_raise(Device::current().backend())?;
+        let backend = Device::current().backend().or_raise()?;
         dict.set_item("device_name", backend.name())?;
         Ok(dict.into_any().unbind())
     })
@@ -294,7 +316,7 @@ pub(crate) fn functions() -> Vec<Entry> {
             "The stream of a device that operations go to when none is named.",
             |place: Place| {
                 place.checked("default_stream")?;
-                object(default_stream())
+                object(Stream(default_stream()))
             }
         ),
         row!(
@@ -303,7 +325,7 @@ pub(crate) fn functions() -> Vec<Entry> {
             "Sets the stream that operations go to when none is named.",
             |place: Place| match place.checked("set_default_stream")?.1 {
                 Some(stream) => {
-                    swap_default(stream);
+                    set_default_stream(stream);
                     Ok(())
                 }
                 None => Err(wrong()),
@@ -326,15 +348,15 @@ pub(crate) fn functions() -> Vec<Entry> {
             "(device: Device | DeviceType) -> ThreadLocalStream",
             "A stream that is another on each thread.",
             |place: Place| {
-                let Stream { device, index } = new_stream(place)?;
-                object(ThreadLocalStream { device, index })
+                place.checked("new_thread_local_stream")?;
+                object(ThreadLocalStream::new())
             }
         ),
         row!(
             "clear_streams",
             "() -> None",
-            "Forgets the streams that were made.",
-            || ()
+            "Waits for the streams that were made and ends their threads.",
+            clear_streams
         ),
         row!(
             "stream",
@@ -348,10 +370,7 @@ pub(crate) fn functions() -> Vec<Entry> {
             "synchronize",
             "(stream: Stream | ThreadLocalStream | Device | DeviceType | None = None) -> None",
             "Waits for the work that was started.",
-            |place: Option<Place>| {
-                place.map(|p| p.checked("synchronize")).transpose()?;
-                crate::array::synchronize()
-            }
+            synchronize
         ),
     ]
 }

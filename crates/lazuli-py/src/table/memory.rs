@@ -6,12 +6,22 @@ use lazuli_core::{Array, memory};
 
 use crate::call::{Entry, row};
 
-/// Kept for programs that ask for what they set: nothing is wired and allocation is not throttled.
-static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX >> 1);
+/// Kept for programs that ask for what they set: nothing is wired.
 static WIRED_LIMIT: AtomicUsize = AtomicUsize::new(0);
 
 fn bytes(limit: i64) -> pyo3::PyResult<usize> {
     usize::try_from(limit).map_err(|_| crate::argument::wrong())
+}
+
+/// No limit, as large as a limit can be said.
+const UNLIMITED: usize = i64::MAX as usize;
+
+fn set_memory_limit(limit: i64) -> pyo3::PyResult<usize> {
+    let limit = match bytes(limit)? {
+        UNLIMITED => usize::MAX,
+        limit => limit,
+    };
+    Ok(memory::set_memory_limit(limit).min(UNLIMITED))
 }
 
 /// The rows, which `metal` has as well under the same names.
@@ -44,14 +54,14 @@ pub(crate) fn functions() -> Vec<Entry> {
         row!(
             "set_memory_limit",
             "(limit: int) -> int",
-            "Sets the bytes that a program means to stay below.",
-            |limit: i64| Ok::<_, pyo3::PyErr>(MEMORY_LIMIT.swap(bytes(limit)?, Relaxed))
+            "Sets how many bytes arrays and the cache may have; what would pass it is a MemoryError.",
+            set_memory_limit
         ),
         row!(
             "get_memory_limit",
             "() -> int",
-            "The bytes that a program means to stay below.",
-            || MEMORY_LIMIT.load(Relaxed)
+            "How many bytes arrays and the cache may have.",
+            || memory::limit().min(UNLIMITED)
         ),
         row!(
             "set_cache_limit",
@@ -69,12 +79,7 @@ pub(crate) fn functions() -> Vec<Entry> {
             "clear_cache",
             "() -> None",
             "Gives back the bytes kept for reuse.",
-            || {
-                let limit = memory::set_cache_limit(0);
-                // Freeing a block now is what makes the cache shrink to its limit.
-                drop(Array::scalar(0u8));
-                memory::set_cache_limit(limit);
-            }
+            memory::clear_cache
         ),
         row!(
             "get_array_buffer_size",

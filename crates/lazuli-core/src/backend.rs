@@ -95,13 +95,13 @@ pub struct Binding {
 /// The operands of one run.
 ///
 /// Outputs are exclusive: no published array shows their memory. An output may share the memory of an
-/// input of the same plan, if and only if the plan's step declares that it works in place.
+/// input if the plan allows it ([`Plan::state`]).
 pub struct Bindings {
     /// One per plan input.
     pub inputs: SmallVec<[Binding; 4]>,
     /// One per plan output.
     pub outputs: SmallVec<[Binding; 2]>,
-    /// Memory for the plan's intermediates, `plan.workspace` bytes, if it needs any.
+    /// Memory for the plan's intermediates, at least `plan.workspace` bytes, if it needs any.
     pub workspace: Option<Arc<dyn DeviceMemory>>,
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use smallvec::{SmallVec, smallvec};
 
 use crate::array::Array;
-use crate::backend::{Backend, Binding, Bindings, Event};
+use crate::backend::{Backend, Binding, Bindings, DeviceMemory, Event};
 use crate::buffer::Buffer;
 use crate::device::Space;
 use crate::error::{Error, Result};
@@ -208,10 +208,12 @@ fn dispatch(op: &Op, node: &Node, inputs: Inputs, backend: &'static Arc<dyn Back
     for out in &outs {
         bindings.outputs.push(bind(out, backend)?);
     }
-    if lowered.plan.workspace > 0 {
-        bindings.workspace = Some(backend.allocate(lowered.plan.workspace)?);
-    }
+    bindings.workspace = workspace(&lowered, backend)?;
+    let used = bindings.workspace.clone();
     let event = node.stream().enqueue(&lowered.executable, bindings)?;
+    if let (Some(memory), Some(keeper)) = (used, &lowered.workspace) {
+        keeper.keep(backend, memory);
+    }
     if !matches!(event, Event::Ready) {
         let given = |value: &Data| outs.iter().any(|o| Arc::ptr_eq(&o.buffer, &value.buffer));
         for value in values.iter().filter(|v| !given(v)) {
@@ -225,6 +227,18 @@ fn dispatch(op: &Op, node: &Node, inputs: Inputs, backend: &'static Arc<dyn Back
     drop(values);
     drop(inputs);
     Ok(outs)
+}
+
+fn workspace(
+    lowered: &Lowered,
+    backend: &Arc<dyn Backend>,
+) -> Result<Option<Arc<dyn DeviceMemory>>> {
+    let memory = match (lowered.plan.workspace, &lowered.workspace) {
+        (0, _) => return Ok(None),
+        (bytes, Some(keeper)) => keeper.take(backend, bytes),
+        (bytes, None) => backend.allocate(bytes),
+    };
+    memory.map(Some)
 }
 
 /// The operands' values, which their nodes hold.
@@ -251,7 +265,7 @@ fn outputs(
     let mut outs = SmallVec::new();
     for (number, (shape, dtype)) in node.outs.iter().enumerate() {
         let bytes = shape.elements() * dtype.size();
-        let donor = lowered.in_place.iter().find(|&&(out, input)| {
+        let donor = lowered.plan.state.iter().find(|&&(out, input)| {
             out == number
                 && !given.contains(&input)
                 && can_donate(inputs, values, input, bytes, dtype.size())

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::backend::{Backend, Executable};
+use crate::compile::workspace::Workspace;
 use crate::device::Device;
 use crate::error::Result;
 use crate::hash::{FastHasher, FastState};
@@ -23,8 +24,8 @@ use crate::plan::{Plan, Spec};
 pub(crate) struct Lowered {
     pub(crate) plan: Arc<Plan>,
     pub(crate) executable: Arc<dyn Executable>,
-    /// Pairs (output, input) that may share memory.
-    pub(crate) in_place: &'static [(usize, usize)],
+    /// Where a compiled function keeps its workspace.
+    pub(crate) workspace: Option<Arc<Workspace>>,
 }
 
 type Key = (Device, Op, SmallVec<[Spec; 4]>);
@@ -129,11 +130,8 @@ fn shared(
     if let Some(found) = lock().get(&key) {
         return Ok(found.clone());
     }
-    let mut made = Lowered::of_plan(Plan::of_op(op, &key.2, &**backend)?, backend)?;
-    if made.plan.steps.len() == 1 {
-        made.in_place = op.family().map_or(&[][..], |f| f.in_place());
-    }
-    let made = Arc::new(made);
+    let plan = Plan::of_op(op, &key.2, &**backend)?;
+    let made = Arc::new(Lowered::of_plan(plan, backend, None)?);
     let mut cache = lock();
     if cache.len() >= CACHED_PLANS {
         cache.clear();
@@ -143,13 +141,17 @@ fn shared(
 }
 
 impl Lowered {
-    pub(crate) fn of_plan(plan: Plan, backend: &Arc<dyn Backend>) -> Result<Lowered> {
+    pub(crate) fn of_plan(
+        plan: Plan,
+        backend: &Arc<dyn Backend>,
+        workspace: Option<Arc<Workspace>>,
+    ) -> Result<Lowered> {
         let plan = Arc::new(plan);
         let executable = backend.lower(plan.clone())?;
         Ok(Lowered {
             plan,
             executable,
-            in_place: &[],
+            workspace,
         })
     }
 }

@@ -134,6 +134,10 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Bytes of workspace.
     pub workspace: usize,
+    /// Pairs (output, input) that may be bound to the same memory: the step that writes the output first
+    /// works in place, and nothing reads the input after it. What a caller gives up so is updated
+    /// where it lies; what he keeps, the kernel copies first.
+    pub state: Vec<(usize, usize)>,
 }
 
 static DECOMPOSED: AtomicUsize = AtomicUsize::new(0);
@@ -420,6 +424,7 @@ impl<'a> Builder<'a> {
         }
         fuse::fuse(&mut self.plan, &self.roots, &taken, self.backend);
         place::share(&self.plan, &mut self.roots, &taken);
+        self.plan.state = place::state(&self.plan, &self.roots, &taken);
         for (number, &id) in taken.iter().enumerate() {
             self.plan.outputs.push(self.plan.values[id].spec.clone());
             self.place_output(self.roots[id], number);

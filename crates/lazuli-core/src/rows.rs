@@ -105,6 +105,34 @@ impl Rows {
         }])
     }
 
+    /// A call of which the host knows the arrays only, as within a compiled function, which serves calls
+    /// of other sequences too: [`Rows::sequences`] is empty, [`Rows::end`] and [`Rows::slots`] are 0.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the arrays are not like those of a call.
+    pub fn from_arrays(table: &Array, positions: &Array, generated: &Array) -> Result<Rows> {
+        check_table("rows", table)?;
+        let each = [(positions, Dtype::I32), (generated, Dtype::U8)];
+        let fits = |(a, dtype): &(&Array, Dtype)| a.rank() == 1 && a.dtype() == *dtype;
+        if !each.iter().all(fits) || positions.shape() != generated.shape() {
+            return Err(Error::shape(
+                "rows",
+                format!(
+                    "positions must be [tokens] int32 and roles [tokens] uint8, not {positions:?} and {generated:?}"
+                ),
+            ));
+        }
+        Ok(Rows {
+            table: table.clone(),
+            positions: positions.clone(),
+            generated: generated.clone(),
+            sequences: [].into(),
+            tokens: positions.elements(),
+            end: 0,
+            slots: 0,
+        })
+    }
+
     /// `[sequences, 4]` i32: slot, first position, length, 1 if generated.
     pub fn table(&self) -> &Array {
         &self.table

@@ -11,9 +11,11 @@
 mod program;
 mod simplify;
 pub(crate) mod trace;
+pub(crate) mod workspace;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::array::Array;
 use crate::dtype::Dtype;
@@ -23,6 +25,7 @@ use crate::stream::Stream;
 use crate::tree::{self, Structure, Tree};
 use program::Program;
 use trace::Trace;
+use workspace::Workspace;
 
 pub use program::Compiled;
 
@@ -38,7 +41,7 @@ pub fn disable_compile() {
     ENABLED.store(false, Relaxed);
 }
 
-/// Plans that one compiled function keeps.
+/// Plans that one compiled function keeps, if it does not say otherwise.
 const PLANS: usize = 256;
 
 /// What one trace holds for.
@@ -70,8 +73,11 @@ struct Entry<T> {
 /// The traces of one function, for callers that are given it anew with each call; [`compile`] holds
 /// these beside the function.
 pub struct Traces<T> {
+    /// The last used last.
     entries: Mutex<Vec<Arc<Entry<T>>>>,
     shapeless: bool,
+    most: usize,
+    workspace: Arc<Workspace>,
 }
 
 impl<T: Tree> Traces<T> {
@@ -80,7 +86,28 @@ impl<T: Tree> Traces<T> {
         Traces {
             entries: Mutex::default(),
             shapeless,
+            most: PLANS,
+            workspace: Arc::default(),
         }
+    }
+
+    /// Keeps the last `most` traces that were used, instead of 256.
+    pub fn at_most(self, most: usize) -> Traces<T> {
+        Traces { most, ..self }
+    }
+
+    /// Traces that are kept.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Entry<T>>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value of `f`, which is called if no trace has the signature of `operands`.
@@ -104,51 +131,63 @@ impl<T: Tree> Traces<T> {
         };
         let entry = match self.find(&signature) {
             Some(found) => found,
-            None => self.keep(trace(operands, &arrays, signature, f)?),
+            None => self.keep(self.trace(operands, &arrays, signature, f)?),
         };
         tree::unflatten(&entry.value, entry.program.call(&arrays)?)
     }
 
+    fn trace<P: Tree>(
+        &self,
+        operands: &P,
+        arrays: &[Array],
+        signature: Signature,
+        f: impl FnOnce(&P) -> Result<T>,
+    ) -> Result<Entry<T>> {
+        let stand_in = |a: &Array| Array::placeholder(a.shape().clone(), a.dtype());
+        let placeholders: Vec<Array> = arrays.iter().map(stand_in).collect();
+        let value = f(&tree::unflatten(operands, placeholders.clone())?)?;
+        let outputs = tree::leaves(&value);
+        for output in &outputs {
+            output.check()?;
+        }
+        let program = Program::new(
+            Trace::record(&placeholders, &outputs),
+            self.workspace.clone(),
+        );
+        // Without the graph, whose place the program takes.
+        let value = tree::unflatten(&value, outputs.iter().map(stand_in).collect())?;
+        Ok(Entry {
+            signature,
+            program: Arc::new(program),
+            value,
+        })
+    }
+
     fn find(&self, signature: &Signature) -> Option<Arc<Entry<T>>> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().find(|e| e.signature == *signature).cloned()
+        let mut entries = self.lock();
+        let at = (entries.iter()).rposition(|e| e.signature == *signature)?;
+        entries[at..].rotate_left(1);
+        entries.last().cloned()
     }
 
     fn keep(&self, entry: Entry<T>) -> Arc<Entry<T>> {
         let entry = Arc::new(entry);
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.lock();
         if self.shapeless {
             entries.retain(|e| !e.signature.is_like(&entry.signature));
         }
-        if entries.len() >= PLANS {
-            entries.remove(0);
-        }
+        let over = (entries.len() + 1).saturating_sub(self.most.max(1));
+        entries.drain(..over);
         entries.push(entry.clone());
         entry
     }
 }
 
-fn trace<P: Tree, T: Tree>(
-    operands: &P,
-    arrays: &[Array],
-    signature: Signature,
-    f: impl FnOnce(&P) -> Result<T>,
-) -> Result<Entry<T>> {
-    let stand_in = |a: &Array| Array::placeholder(a.shape().clone(), a.dtype());
-    let placeholders: Vec<Array> = arrays.iter().map(stand_in).collect();
-    let value = f(&tree::unflatten(operands, placeholders.clone())?)?;
-    let outputs = tree::leaves(&value);
-    for output in &outputs {
-        output.check()?;
+impl<T> fmt::Debug for Traces<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        write!(f, "Traces({})", entries.len())
     }
-    let program = Program::new(Trace::record(&placeholders, &outputs));
-    // Without the graph, whose place the program takes.
-    let value = tree::unflatten(&value, outputs.iter().map(stand_in).collect())?;
-    Ok(Entry {
-        signature,
-        program: Arc::new(program),
-        value,
-    })
 }
 
 /// A function with the values of `f`, run as one plan for each signature of its operand: the tree with

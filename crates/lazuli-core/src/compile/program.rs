@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::simplify::simplify;
 use super::trace::{Slot, Trace};
+use super::workspace::Workspace;
 use crate::array::Array;
 use crate::backend::Backend;
 use crate::device::Device;
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::lowered::Lowered;
 use crate::node::Data;
 use crate::op::{Family, Op, Outs};
+use crate::ops::view::View;
 use crate::plan::{Plan, Spec};
 use crate::stream::Stream;
 
@@ -32,12 +34,14 @@ pub(crate) struct Program {
     /// The outputs of the operation, in `simple`; each once.
     computed: Vec<Slot>,
     outs: Outs,
+    /// Memory of the plans.
+    workspace: Arc<Workspace>,
     lowered: Mutex<Vec<(Device, Arc<Lowered>)>>,
 }
 
 impl Program {
-    /// The program of a trace.
-    pub(crate) fn new(traced: Trace) -> Program {
+    /// The program of a trace, whose plans use `workspace`.
+    pub(crate) fn new(traced: Trace, workspace: Arc<Workspace>) -> Program {
         let simple = simplify(&traced);
         let given = (simple.operands + simple.captured.len()) as Slot;
         let mut computed: Vec<Slot> = simple.outputs.clone();
@@ -56,6 +60,7 @@ impl Program {
             computed,
             traced,
             simple,
+            workspace,
             lowered: Mutex::default(),
         }
     }
@@ -72,7 +77,7 @@ impl Program {
         let inputs: Vec<&Array> = operands.iter().chain(&self.simple.captured).collect();
         let results = match self.computed.is_empty() {
             true => Vec::new(),
-            false => Array::outputs_of(Compiled(self.clone()), &inputs)?,
+            false => apart(Array::outputs_of(Compiled(self.clone()), &inputs)?)?,
         };
         let outputs = self.simple.outputs.iter().map(|o| {
             let array = match self.computed.binary_search(o) {
@@ -111,13 +116,17 @@ impl Program {
             strides: value.layout.strides.clone(),
         });
         let specs: Vec<Spec> = specs.collect();
-        let plan = Plan::of_function(&specs, &**backend, |x| {
+        let mut plan = Plan::of_function(&specs, &**backend, |x| {
             let (operands, captured) = x.split_at(self.simple.operands);
             let mut outputs = self.simple.clone();
             outputs.outputs = self.computed.clone();
             outputs.replay(operands, captured)
         })?;
-        let lowered = Arc::new(Lowered::of_plan(plan, backend)?);
+        // What the function captured is not its caller's to give.
+        plan.state
+            .retain(|&(_, input)| input < self.simple.operands);
+        let workspace = Some(self.workspace.clone());
+        let lowered = Arc::new(Lowered::of_plan(plan, backend, workspace)?);
         let mut made = self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
         if made.len() >= LAYOUTS {
             made.remove(0);
@@ -125,6 +134,16 @@ impl Program {
         made.push((device, lowered.clone()));
         Ok(lowered)
     }
+}
+
+/// Results as nodes of their own, so that each is freed, or given up to be written in place, whoever
+/// keeps another.
+fn apart(results: Vec<Array>) -> Result<Vec<Array>> {
+    if results.len() < 2 {
+        return Ok(results);
+    }
+    let alone = |r: &Array| Array::from_op(Box::new(View::Identity), &[r]);
+    results.iter().map(alone).collect()
 }
 
 /// A program as an operation, compared by identity.

@@ -1,6 +1,9 @@
 //! Where the values of a plan live: memory that dies is used again, in place where a kernel allows it.
 
-use super::{Place, Plan, UNPLACED, Work};
+use smallvec::SmallVec;
+
+use super::{Group, Place, Plan, Source, Step, UNPLACED, Work};
+use crate::op::Op;
 
 /// First and last step at which each root is alive. A result of the plan never dies.
 struct Lives {
@@ -36,36 +39,111 @@ pub(super) fn share(plan: &Plan, roots: &mut [usize], results: &[usize]) {
         lives.dies[roots[id]] = usize::MAX;
     }
     for (at, step) in plan.steps.iter().enumerate() {
-        let Work::Kernel(op) = &step.work else {
-            continue;
-        };
-        let pairs = op.family().map_or(&[][..], |f| f.in_place());
-        for &(output, input) in pairs {
-            let (Some(&to), Some(&from)) = (step.outputs.get(output), step.inputs.get(input))
-            else {
-                continue;
-            };
+        let mut given: SmallVec<[usize; 2]> = SmallVec::new();
+        for (to, from) in in_place(plan, step, roots) {
             let root = roots[from];
             let fresh = roots[to] == to && plan.values[to].place == UNPLACED;
             let dying = plan.values[root].place == UNPLACED && lives.dies[root] == at;
-            // Whoever else looks at the memory sees the same elements in the same order.
-            let plain = (step.inputs.iter()).all(|&id| {
-                let value = &plan.values[id];
-                roots[id] != root || (value.offset == 0 && value.spec.strides.is_none())
-            });
-            let size = |id: usize| plan.values[id].spec.bytes();
-            let fits = size(to) == size(root)
-                && size(to) == size(from)
-                && plan.values[to].spec.dtype.size() == plan.values[from].spec.dtype.size();
-            if fresh && dying && plain && fits {
+            if fresh && dying && !given.contains(&root) {
                 for alias in roots.iter_mut().filter(|r| **r == to) {
                     *alias = root;
                 }
                 lives.dies[root] = lives.dies[to];
-                break;
+                given.push(root);
             }
         }
     }
+}
+
+/// Pairs (output, input) of the plan that may share memory: see [`Plan::state`].
+pub(super) fn state(plan: &Plan, roots: &[usize], results: &[usize]) -> Vec<(usize, usize)> {
+    let lives = Lives::of(plan, roots);
+    // What the graph captured is never written.
+    let bound = plan.inputs.len() - plan.captured.len();
+    let mut pairs = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        for (to, from) in in_place(plan, step, roots) {
+            let result = results.iter().position(|&r| roots[r] == roots[to]);
+            let (Some(output), Place::Input(input)) = (result, plan.values[roots[from]].place)
+            else {
+                continue;
+            };
+            let first = lives.born[roots[to]] == at;
+            if first && input < bound && lives.dies[roots[from]] == at {
+                pairs.push((output, input));
+            }
+        }
+    }
+    pairs
+}
+
+/// Pairs (result, operand) of a step of which the operand's memory may become the result's, as far as the
+/// step is concerned: it works in place there, both are of one size, and nothing else that it reads lies
+/// in that memory, unless as the same elements in the same order.
+fn in_place(plan: &Plan, step: &Step, roots: &[usize]) -> SmallVec<[(usize, usize); 2]> {
+    let pairs = match &step.work {
+        Work::Kernel(op) => in_place_of_kernel(step, op, roots),
+        Work::Group(group) => in_place_of_group(plan, step, group, roots),
+    };
+    let pairs = pairs.iter().filter_map(|&(output, input)| {
+        let (&to, &from) = (step.outputs.get(output)?, step.inputs.get(input)?);
+        let root = roots[from];
+        let size = |id: usize| plan.values[id].spec.bytes();
+        let plain = (step.inputs.iter()).all(|&id| {
+            let value = &plan.values[id];
+            let whole = value.offset == 0 && value.spec.strides.is_none();
+            roots[id] != root || (whole && size(id) == size(root))
+        });
+        let fits = size(to) == size(root)
+            && plan.values[to].spec.dtype.size() == plan.values[from].spec.dtype.size();
+        (plain && fits).then_some((to, from))
+    });
+    pairs.collect()
+}
+
+/// Pairs (output, input) that an operation declares, of inputs that it takes once, or elementwise.
+fn in_place_of_kernel(step: &Step, op: &Op, roots: &[usize]) -> SmallVec<[(usize, usize); 2]> {
+    let Some(family) = op.family() else {
+        return SmallVec::new();
+    };
+    let declared = family.in_place();
+    let alone = |&(_, input): &(usize, usize)| {
+        let root = |at: usize| step.inputs.get(at).map(|&id| roots[id]);
+        let mut others = (0..step.inputs.len()).filter(|&at| at != input);
+        family.is_elementwise() || others.all(|at| root(at) != root(input))
+    };
+    declared.iter().copied().filter(alone).collect()
+}
+
+/// Pairs (output, input) of a group whose members read each element of the input before one of them
+/// writes that element of the output. A tile of one is a tile of the other if both have the group's
+/// shape.
+fn in_place_of_group(
+    plan: &Plan,
+    step: &Step,
+    group: &Group,
+    roots: &[usize],
+) -> SmallVec<[(usize, usize); 2]> {
+    let mut pairs = SmallVec::new();
+    let whole = |id: usize| plan.values[id].spec.shape == group.shape;
+    for (writer, member) in group.members.iter().enumerate() {
+        let Some(output) = member.output.filter(|&o| whole(step.outputs[o])) else {
+            continue;
+        };
+        for (input, &id) in step.inputs.iter().enumerate() {
+            // The memory may have several names among the inputs.
+            let reads = |source: &Source| matches!(source, Source::Input(i) if roots[step.inputs[*i]] == roots[id]);
+            let later = &group.members[writer + 1..];
+            let free = later.iter().all(|m| !m.inputs.iter().any(reads));
+            let declared = member.op.family().map_or(&[][..], |f| f.in_place());
+            let own = member.inputs.iter().enumerate();
+            let mut own = own.filter(|(_, source)| reads(source));
+            if whole(id) && free && own.all(|(at, _)| declared.contains(&(0, at))) {
+                pairs.push((output, input));
+            }
+        }
+    }
+    pairs
 }
 
 /// Gives workspace values their bytes: first fit over the steps in which each is alive.

@@ -1,6 +1,6 @@
 //! What a plan allocates.
 
-use lazuli_core::{Array, Dtype, Result, compile, memory};
+use lazuli_core::{Array, Dtype, Result, Role, Rows, compile, compile_with_state, eval, memory};
 
 const ROWS: usize = 40;
 const COLUMNS: usize = 1000;
@@ -60,4 +60,67 @@ pub(crate) fn a_plan_uses_the_memory_of_what_has_died() {
     });
     let one = 4 * ROWS * COLUMNS;
     assert!(bytes < 4 * one, "{bytes} bytes, {one} each");
+}
+
+/// Two caches, a sum that a group of operations updates, and a matrix for the workspace.
+type State = (Array, Array, Array);
+
+fn state() -> State {
+    let zeros = |shape: [usize; 4]| Array::zeros(shape, Dtype::F32).unwrap();
+    let (keys, values) = (zeros([1, 4, 512, 64]), zeros([1, 4, 512, 64]));
+    (keys, values, zeros([1, 1, 300, 400]))
+}
+
+fn at(position: usize) -> (Array, Rows) {
+    let row = Array::full([1, 4, 64], position as f64, Dtype::F32).unwrap();
+    let rows = Rows::single(position, 1, Role::Generated).unwrap();
+    (row.copy().unwrap(), rows)
+}
+
+fn address(x: &Array) -> usize {
+    x.data().unwrap().buffer.host().unwrap().as_ptr() as usize
+}
+
+pub(crate) fn state_is_updated_where_it_lies_and_workspace_is_kept() {
+    let step = compile_with_state(|x: &(Array, [Array; 3]), state: &mut State| {
+        let (new, [table, positions, generated]) = x;
+        let rows = Rows::from_arrays(table, positions, generated)?;
+        state.0 = state.0.cache_append(new, &rows, None)?;
+        state.1 = state.1.cache_append(&new.square()?, &rows, None)?;
+        let half = state.2.multiply(&Array::scalar(0.5f32))?;
+        state.2 = half.add(&positions.astype(Dtype::F32)?)?;
+        let products = state.0.matmul(&state.1.matrix_transpose()?)?;
+        products.sum([0, 1, 2, 3], false)
+    });
+    let run = |state: &mut State, position: usize| {
+        let (new, rows) = at(position);
+        let arrays = [rows.table(), rows.positions(), rows.generated()].map(Array::clone);
+        let y = step(&(new, arrays), state).unwrap();
+        eval(&[&y, &state.0, &state.1, &state.2]).unwrap();
+        y.item::<f32>().unwrap()
+    };
+    let mut carried = state();
+    assert_eq!(run(&mut carried, 0), 0.0);
+    run(&mut carried, 1);
+    let addresses = |s: &State| [&s.0, &s.1, &s.2].map(address);
+    let (places, active) = (addresses(&carried), memory::active());
+    for position in 2..6 {
+        memory::reset_peak();
+        let allocations = memory::allocations();
+        run(&mut carried, position);
+        // Besides what makes up the operands, which is as small as the result.
+        assert!(memory::peak() - active < 16 << 10, "bytes for a step");
+        assert!(memory::allocations() - allocations < 12);
+        assert_eq!(addresses(&carried), places);
+    }
+    // What somebody keeps stays as it is.
+    let kept = carried.clone();
+    let before = kept.2.to_vec::<f32>().unwrap();
+    run(&mut carried, 6);
+    assert_eq!(addresses(&kept), places);
+    assert!(addresses(&carried).iter().all(|a| !places.contains(a)));
+    assert_eq!(kept.2.to_vec::<f32>().unwrap(), before);
+    assert_eq!(carried.2.to_vec::<f32>().unwrap()[9], before[9] / 2.0 + 6.0);
+    let row = |s: &State| s.0.narrow(2, 6, 7).unwrap().to_vec::<f32>().unwrap()[0];
+    assert_eq!((row(&kept), row(&carried)), (0.0, 6.0));
 }

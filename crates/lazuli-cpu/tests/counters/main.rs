@@ -22,6 +22,7 @@ fn memory_is_donated_and_kernels_are_used() {
                 base_operations_have_kernels();
                 compiled::a_fused_chain_writes_only_its_results();
                 compiled::a_plan_uses_the_memory_of_what_has_died();
+                compiled::state_is_updated_where_it_lies_and_workspace_is_kept();
             });
         }
     }

@@ -508,7 +508,7 @@ def new_thread_local_stream(device: Device | DeviceType) -> ThreadLocalStream:
     ...
 
 def clear_streams() -> None:
-    """Forgets the streams that were made."""
+    """Waits for the streams that were made and ends their threads."""
     ...
 
 def stream(s: Stream | ThreadLocalStream | Device | DeviceType) -> StreamContext:
@@ -536,11 +536,11 @@ def get_cache_memory() -> int:
     ...
 
 def set_memory_limit(limit: int) -> int:
-    """Sets the bytes that a program means to stay below."""
+    """Sets how many bytes arrays and the cache may have; what would pass it is a MemoryError."""
     ...
 
 def get_memory_limit() -> int:
-    """The bytes that a program means to stay below."""
+    """How many bytes arrays and the cache may have."""
     ...
 
 def set_cache_limit(limit: int) -> int:

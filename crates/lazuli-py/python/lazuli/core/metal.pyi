@@ -22,7 +22,7 @@ def get_cache_memory() -> int:
     ...
 
 def set_memory_limit(limit: int) -> int:
-    """Sets the bytes that a program means to stay below."""
+    """Sets how many bytes arrays and the cache may have; what would pass it is a MemoryError."""
     ...
 
 def set_cache_limit(limit: int) -> int:

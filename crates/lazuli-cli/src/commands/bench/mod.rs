@@ -5,10 +5,13 @@
 //! Not chosen: a floor from a data sheet, or from another day of a shared machine.
 
 mod args;
+mod draw;
 mod floor;
+mod lane;
 mod measure;
 mod ops;
 mod report;
+mod spread;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ use lazuli::{Array, Dtype};
 use self::cases::{CASES, Case, N, Operands};
 use self::peer::{Library, Peer, Why};
 use super::args::SEED;
-use super::measure::Spread;
+use super::spread::Spread;
 use crate::failure::usage;
 use crate::output;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::peer::Why;
 use super::{Row, Table, elements};
-use crate::commands::bench::measure::Spread;
+use crate::commands::bench::spread::Spread;
 use crate::output::{count, size};
 
 /// The JSON document.

@@ -181,8 +181,16 @@ fn the_machine_is_described_and_measured() {
     );
     let bandwidth = all["bandwidth"].as_array().unwrap();
     assert!(bandwidth.len() >= 6 && bandwidth.iter().all(|r| number(&r["median_gbs"]) > 0.0));
+    for (key, rate) in [
+        ("write_bandwidth", "median_gbs"),
+        ("peaks", "median_multiply_adds"),
+    ] {
+        let rows = all[key].as_array().unwrap();
+        assert!(!rows.is_empty() && rows.iter().all(|r| number(&r[rate]) > 0.0));
+    }
     let table = run(["devices"]).succeeds();
-    for row in ["cpu ", "paths ", "backends ", "cuda ", "read bandwidth"] {
+    let measured = ["read bandwidth", "read and written", "multiply-adds"];
+    for row in [&["cpu ", "paths ", "backends ", "cuda "][..], &measured].concat() {
         assert!(table.contains(row), "{table}");
     }
 }

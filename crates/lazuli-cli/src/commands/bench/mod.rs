@@ -8,6 +8,7 @@ mod args;
 mod draw;
 mod floor;
 mod lane;
+mod limits;
 mod measure;
 mod ops;
 mod report;

@@ -7,6 +7,7 @@
 mod args;
 mod draw;
 mod floor;
+mod kernels;
 mod lane;
 mod limits;
 mod measure;
@@ -34,6 +35,10 @@ enum Subject {
     /// Measure array operations, beside other libraries if asked
     #[command(after_help = ops::EXAMPLES)]
     Ops(ops::OpsArgs),
+
+    /// Measure single kernels in the shapes of a model
+    #[command(after_help = kernels::EXAMPLES)]
+    Kernels(kernels::KernelArgs),
 }
 
 /// Flags of `lazuli bench`.
@@ -48,6 +53,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     match &args.subject {
         Subject::Model(args) => model(args)?,
         Subject::Ops(args) => ops::run(args)?,
+        Subject::Kernels(args) => kernels::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 //! `cargo xtask` finds it on every system. It depends on nothing that takes long to build.
 #![forbid(unsafe_code)]
 
+mod asm;
 mod differential;
 mod readme;
 mod tidy;
@@ -15,6 +16,8 @@ use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
 cargo xtask tidy            check the tree against the house rules
+cargo xtask asm [--update | --show NAME]
+                            hold the hot loops of the release binary against xtask/asm/figures.json
 cargo xtask differential [--cases N] [--seed S] [--only NAMES] [--python INTERPRETER]
                             compare calls of the Python package with mlx (20,000 of them; python3 or $PYTHON)
 cargo xtask readme PREFIX   print the first fenced command of README.md that starts with PREFIX";
@@ -35,6 +38,7 @@ fn run() -> Result<ExitCode> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["tidy"] => tidy::run(&root()?),
+        ["asm", ref rest @ ..] => asm::run(&root()?, rest),
         ["readme", prefix] => {
             let text = std::fs::read_to_string(root()?.join("README.md")).context("README.md")?;
             let Some(command) = readme::command(&text, prefix) else {
@@ -50,6 +54,11 @@ fn run() -> Result<ExitCode> {
         }
         _ => bail!("unknown task `{}`; tasks are:\n{USAGE}", args.join(" ")),
     }
+}
+
+/// Writes a line to stdout.
+fn print(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
 /// The root of the checkout that the current folder is in.

@@ -85,6 +85,31 @@ fn a_shape_is_measured_without_its_weights() {
 }
 
 #[test]
+fn sequences_are_decoded_together() {
+    for family in ["qwen3", "qwen3_moe", "qwen3_next"] {
+        let config = fixture(family).join("config.json");
+        let shape = ["bench", "model", "--random", "--bits", "16", "--config"];
+        let all = [&shape[..], &[config.to_str().unwrap()]].concat();
+        let sizes = ["-p", "9", "-n", "3", "-d", "5", "-t", "2", "-r", "2"];
+        let of = |rows: &str| json(&[&all[..], &sizes[..], &["--json", "--rows", rows]].concat());
+        let (one, three) = (of("1"), of("3"));
+        assert_eq!([&one["rows"], &three["rows"]], [1, 3]);
+        [&one, &three].map(|all| check(&all["runs"][0]));
+        let bytes = |all: &Value| number(&all["runs"][0]["decode_bytes_per_token"]);
+        // Together they read the weights once, each its own cache.
+        assert!(bytes(&three) < bytes(&one) && bytes(&three) > bytes(&one) / 3.0);
+    }
+}
+
+#[test]
+fn the_table_says_how_many_sequences_there_were() {
+    let model = Model::new();
+    let args = ["bench", "model", "--model", model.path(), "--rows", "4"];
+    let table = run([&args[..], &["-n", "2", "-p", "0", "-r", "1", "-t", "1"]].concat()).succeeds();
+    assert!(table.contains("decode 4 x 2"), "{table}");
+}
+
+#[test]
 fn the_table_has_a_row_for_what_was_asked_for_only() {
     let model = Model::new();
     let args = [
@@ -156,8 +181,16 @@ fn the_machine_is_described_and_measured() {
     );
     let bandwidth = all["bandwidth"].as_array().unwrap();
     assert!(bandwidth.len() >= 6 && bandwidth.iter().all(|r| number(&r["median_gbs"]) > 0.0));
+    for (key, rate) in [
+        ("write_bandwidth", "median_gbs"),
+        ("peaks", "median_multiply_adds"),
+    ] {
+        let rows = all[key].as_array().unwrap();
+        assert!(!rows.is_empty() && rows.iter().all(|r| number(&r[rate]) > 0.0));
+    }
     let table = run(["devices"]).succeeds();
-    for row in ["cpu ", "paths ", "backends ", "cuda ", "read bandwidth"] {
+    let measured = ["read bandwidth", "read and written", "multiply-adds"];
+    for row in [&["cpu ", "paths ", "backends ", "cuda "][..], &measured].concat() {
         assert!(table.contains(row), "{table}");
     }
 }

@@ -34,11 +34,20 @@ fn an_operation_has_a_time_a_floor_and_a_peak() {
         let [least, median, most] =
             ["min", "median", "max"].map(|key| row["seconds"][key].as_f64().unwrap());
         assert!(0.0 < least && least <= median && median <= most, "{row}");
-        let floor = row["bytes"].as_f64().unwrap() / (all["bandwidth_gbs"].as_f64().unwrap() * 1e9);
+        let floor = row["floor_seconds"].as_f64().unwrap();
         let share = row["floor_share"].as_f64().unwrap();
         assert!((share * median / floor - 1.0).abs() < 1e-9, "{row}");
     }
     assert!(rows[0]["peak_bytes"].as_u64().unwrap() >= 2 << 20);
+    // What writes is held against the best writer, the sum against the best reader.
+    for (row, bytes) in rows.iter().zip([3.0, 1.0]) {
+        let bound = row["floor_bound"].as_str().unwrap();
+        let limits = all["limits"].as_array().unwrap().iter();
+        let limit = { limits }.find(|limit| limit["what"].as_str().unwrap().ends_with(bound));
+        let rate = limit.unwrap()["median"].as_f64().unwrap() * 1e9;
+        let floor = bytes * 2.0 * 1024.0 * 1024.0 / rate;
+        assert!((row["floor_seconds"].as_f64().unwrap() / floor - 1.0).abs() < 1e-9);
+    }
 }
 
 #[test]

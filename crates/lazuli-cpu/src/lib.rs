@@ -16,6 +16,8 @@ mod group;
 pub mod isa;
 pub mod kernels;
 mod operand;
+mod passes;
+pub mod peak;
 pub mod pool;
 mod sync;
 

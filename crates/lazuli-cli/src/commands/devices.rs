@@ -1,4 +1,4 @@
-//! `lazuli devices`: what this machine computes with, and how fast it reads.
+//! `lazuli devices`: what this machine computes with, and how fast it reads, writes and multiplies.
 //!
 //! Nothing here is assumed: what the system does not say is left out.
 
@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use lazuli::Device;
-use lazuli::cpu::bandwidth::{self, Pages, Reading, buffer_bytes};
+use lazuli::cpu::bandwidth::{self, Pages, Reading, Writing, buffer_bytes};
+use lazuli::cpu::peak::{self, Rate};
 use lazuli::cpu::{Isa, Options};
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ Examples:
 /// Flags of `lazuli devices`.
 #[derive(Args, Debug)]
 pub(crate) struct DevicesArgs {
-    /// Measure for longer, and show every reader
+    /// Measure for longer, and show every reader and writer and the rate of every path
     #[arg(long)]
     full: bool,
 
@@ -43,11 +44,18 @@ pub(crate) fn run(args: &DevicesArgs) -> Result<ExitCode> {
     threads.dedup();
     let passes = if args.full { 9 } else { 3 };
     let name = |device: Device| Ok(device.backend()?.name().to_owned());
+    let paths: &[Isa] = match args.full {
+        true => &Isa::ALL,
+        false => &[options.isa],
+    };
+    let (readings, writings) = bandwidth::survey(buffer_bytes(!args.full), &threads, passes)?;
     let report = Report {
         machine: Machine::look(Path::new("/")),
         options,
         forced: std::env::var_os("LAZULI_CPU").is_some(),
-        readings: bandwidth::survey(buffer_bytes(!args.full), &threads, passes)?,
+        readings,
+        writings,
+        rates: peak::survey(paths, &threads, passes),
         threads,
         backends: Device::all().into_iter().map(name).collect::<Result<_>>()?,
         cuda: cuda(Path::new("/")),
@@ -172,6 +180,8 @@ struct Report {
     forced: bool,
     threads: Vec<usize>,
     readings: Vec<Reading>,
+    writings: Vec<Writing>,
+    rates: Vec<Rate>,
     backends: Vec<String>,
     cuda: String,
 }
@@ -196,6 +206,19 @@ impl Report {
                 "median_gbs": r.median, "best_gbs": r.best, "passes": r.passes,
             })
         });
+        let writings = self.writings.iter().map(|w| {
+            json!({
+                "pages": w.pages.name(), "threads": w.threads, "writer": w.writer.name(),
+                "median_gbs": w.median, "best_gbs": w.best, "passes": w.passes,
+            })
+        });
+        let rates = self.rates.iter().map(|r| {
+            json!({
+                "path": r.isa.name(), "threads": r.threads, "instruction": r.instruction.name(),
+                "median_multiply_adds": r.median * 1e9, "best_multiply_adds": r.best * 1e9,
+                "passes": r.passes,
+            })
+        });
         json!({
             "cpu": {
                 "model": m.model, "architecture": std::env::consts::ARCH,
@@ -209,6 +232,8 @@ impl Report {
             "available_bytes": available(),
             "transparent_huge_pages": m.huge_pages,
             "bandwidth": readings.collect::<Vec<_>>(),
+            "write_bandwidth": writings.collect::<Vec<_>>(),
+            "peaks": rates.collect::<Vec<_>>(),
             "backends": self.backends,
             "cuda": {"available": false, "why": self.cuda},
         })
@@ -286,6 +311,33 @@ impl Report {
                     );
                 }
             }
+        }
+        out.push_str("\nbandwidth of what writes, read and written, GB/s: median (best)\n");
+        for w in &self.writings {
+            let best = bandwidth::best_writing(&self.writings, w.pages, w.threads);
+            if full || Some(*w) == best {
+                let _ = writeln!(
+                    out,
+                    "{:<5} pages  {:<10}  {:<19} {:>6.1} ({:.1})",
+                    w.pages.name(),
+                    counted(w.threads, "thread"),
+                    w.writer.name(),
+                    w.median,
+                    w.best
+                );
+            }
+        }
+        out.push_str("\nmultiply-adds in registers, 10^9/s: median (best)\n");
+        for r in &self.rates {
+            let _ = writeln!(
+                out,
+                "{:<9} {:<10}  {:<10} {:>8.1} ({:.1})",
+                r.isa.name(),
+                counted(r.threads, "thread"),
+                r.instruction.name(),
+                r.median,
+                r.best
+            );
         }
         out
     }

@@ -20,7 +20,7 @@ pub(super) struct Region {
     layout: Layout,
 }
 
-// SAFETY: plain bytes that nobody writes after `new`.
+// SAFETY: plain bytes, written only through `&mut self`.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
@@ -59,8 +59,13 @@ impl Region {
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        // SAFETY: the block is ours, initialised by `new`, and never written again.
+        // SAFETY: the block is ours, initialised by `new`, and not written while `self` is borrowed.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len()) }
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the block is ours, initialised by `new`, and `self` is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len()) }
     }
 
     /// Bytes that the system says are in huge pages.

@@ -11,6 +11,7 @@ use lazuli::lm::cache::CacheOptions;
 use lazuli::lm::config::Config;
 use lazuli::lm::model::{LoadOptions, Model};
 
+use super::lane;
 use super::measure::Plan;
 use crate::args::positive;
 use crate::failure::usage;
@@ -25,6 +26,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   lazuli bench model -p 512 -n 128 -t 1,2
   lazuli bench model --model ./model -d 8192 --kv-bits 4
+  lazuli bench model --rows 8 -p 0 -n 64
   lazuli bench model --config ./config.json --random --bits 4 --json";
 
 /// Flags of `lazuli bench model`.
@@ -64,7 +66,12 @@ pub(super) struct ModelArgs {
     #[arg(short = 'n', long, value_name = "N", default_value = "128")]
     decode_tokens: usize,
 
-    /// Tokens in the cache before each measurement
+    /// Sequences that are decoded together, a token each in every step; the prompt stays one
+    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    rows: u16,
+
+    /// Tokens in the cache of each sequence before each measurement
     #[arg(short, long, value_name = "N", default_value = "0")]
     depth: usize,
 
@@ -99,14 +106,7 @@ impl ModelArgs {
     /// What is to be measured.
     pub(super) fn plan(&self) -> Result<Plan> {
         let environment = Options::from_environment()?;
-        let threads: Vec<usize> = match self.threads.is_empty() {
-            true => vec![environment.threads],
-            false => self.threads.iter().map(|&n| n.into()).collect(),
-        };
-        let repeated = threads.iter().enumerate();
-        if let Some((_, n)) = { repeated }.find(|&(i, n)| threads.iter().take(i).any(|m| m == n)) {
-            return Err(usage(format!("--threads lists {n} twice: once is enough")));
-        }
+        let threads = lane::threads(&self.threads, environment)?;
         if self.prompt_tokens == 0 && self.decode_tokens == 0 {
             return Err(usage(
                 "nothing to measure: --prompt-tokens and --decode-tokens are both 0",
@@ -131,9 +131,11 @@ impl ModelArgs {
             threads,
             prompt_tokens: self.prompt_tokens,
             decode_tokens: self.decode_tokens,
+            rows: self.rows.into(),
             depth: self.depth,
             repeats: self.repeats.into(),
             caches: CacheOptions {
+                slots: self.rows.into(),
                 kv_bits: self.kv_bits,
                 kv_group_size: self.kv_group_size,
                 prefill_step: self.prefill_step.next_multiple_of(64),

@@ -4,16 +4,18 @@ use lazuli::core::ops::quantized::Affine;
 use lazuli::cpu::bandwidth::Pages;
 use lazuli::lm::cache::CacheOptions;
 use lazuli::lm::config::{Config, LayerKind};
-use lazuli::lm::model::Info;
+use lazuli::lm::model::{Info, TensorInfo};
 use lazuli::{Dtype, Result};
 
-/// Bytes that must move for one token of one sequence.
+/// Bytes that must move for a step of some sequences, one token each.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Traffic {
-    /// Weights, once; of the routed experts the token's own, of the embedding nothing but what the head
-    /// needs.
+    /// Weights that every step reads once, of the embedding nothing but what the head needs; without
+    /// routed experts.
     pub(super) weights: usize,
-    /// Recurrent states, read and written.
+    /// Routed experts.
+    pub(super) experts: Experts,
+    /// Recurrent states of a sequence, read and written.
     pub(super) states: usize,
     /// Keys and values of one position of one attention layer.
     position: usize,
@@ -21,6 +23,38 @@ pub(super) struct Traffic {
     full: usize,
     /// Attention layers with a window, and the window.
     sliding: (usize, usize),
+}
+
+/// Routed experts of all layers.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Experts {
+    /// Weights of all.
+    bytes: usize,
+    /// How many a layer has, and how many of them a token uses.
+    counts: (usize, usize),
+}
+
+impl Experts {
+    fn new(config: &Config, info: &Info) -> Experts {
+        let Some(moe) = &config.moe else {
+            return Experts {
+                bytes: 0,
+                counts: (1, 0),
+            };
+        };
+        let routed = |tensor: &&TensorInfo| tensor.name.contains(".switch_mlp.");
+        Experts {
+            bytes: info.tensors.iter().filter(routed).map(|t| t.bytes).sum(),
+            counts: (moe.experts, moe.top_k),
+        }
+    }
+
+    /// Mean bytes of the experts that `rows` tokens use together: of one its own; of more, how many
+    /// differ if every choice is as likely as any other, as random weights and tokens make it.
+    fn used(&self, rows: usize) -> f64 {
+        let share = self.counts.1 as f64 / self.counts.0 as f64;
+        self.bytes as f64 * (1.0 - (1.0 - share).powi(rows as i32))
+    }
 }
 
 impl Traffic {
@@ -39,8 +73,11 @@ impl Traffic {
             }
         };
         let count = |kind| config.layers.iter().filter(|k| **k == kind).count();
+        let experts = Experts::new(config, info);
+        let own = experts.bytes / experts.counts.0 * experts.counts.1;
         Ok(Traffic {
-            weights: info.bytes_per_decoded_token,
+            weights: info.bytes_per_decoded_token - own,
+            experts,
             states: 2 * info.state_bytes,
             position: 2 * config.kv_heads * head,
             full: count(LayerKind::Full),
@@ -57,10 +94,11 @@ impl Traffic {
         self.position * (self.full * len + layers * len.min(window))
     }
 
-    /// Mean bytes per token of `tokens` tokens decoded after `depth`.
-    pub(super) fn mean(&self, depth: usize, tokens: usize) -> f64 {
+    /// Mean bytes per token when `rows` sequences decode `tokens` tokens each after `depth`.
+    pub(super) fn mean(&self, rows: usize, depth: usize, tokens: usize) -> f64 {
         let caches: f64 = (1..=tokens).map(|i| self.cache(depth + i) as f64).sum();
-        (self.weights + self.states) as f64 + caches / tokens.max(1) as f64
+        let shared = self.weights as f64 + self.experts.used(rows);
+        shared / rows as f64 + self.states as f64 + caches / tokens.max(1) as f64
     }
 }
 
@@ -105,7 +143,21 @@ mod tests {
         assert_eq!(dense.cache(7), 7 * 2 * (2 * 2 * 32 * 2));
         // Tokens at lengths 11, 12 and 13.
         let mean = dense.weights as f64 + dense.cache(12) as f64;
-        assert_eq!(dense.mean(10, 3), mean);
+        assert_eq!(dense.mean(1, 10, 3), mean);
+    }
+
+    #[test]
+    fn sequences_together_share_the_weights_and_have_caches_of_their_own() {
+        let dense = traffic(DENSE, &CacheOptions::default());
+        let mean = dense.weights as f64 / 4.0 + dense.cache(12) as f64;
+        assert_eq!(dense.mean(4, 10, 3), mean);
+        let experts = Experts {
+            bytes: 800,
+            counts: (8, 2),
+        };
+        // Of 8 experts a second token meets 3/4 * 2 that the first did not use.
+        assert_eq!([1, 2].map(|rows| experts.used(rows)), [200.0, 350.0]);
+        assert!((experts.used(200) - 800.0).abs() < 1e-9);
     }
 
     #[test]
@@ -132,10 +184,14 @@ mod tests {
             );
         let sparse = traffic(&sparse, &CacheOptions::default());
         let attention = 64 * (128 + 64 + 64) + 128 * 64;
-        let layer = attention + 8 * 64 + 2 * (3 * 64 * 32);
+        let layer = attention + 8 * 64;
         let matrices = 2 * (64 + 100 * 64 + 2 * layer);
         let values = 2 * (2 * 64 + 2 * 32) + 64;
         let rest = sparse.weights - matrices;
+        assert_eq!(
+            sparse.experts.used(1),
+            2.0 * 2.0 * (2.0 * 3.0 * 64.0 * 32.0)
+        );
         assert!(rest == 2 * values || rest == 4 * values, "{rest}");
     }
 
@@ -143,6 +199,10 @@ mod tests {
     fn a_window_bounds_what_its_layers_read() {
         let windows = Traffic {
             weights: 0,
+            experts: Experts {
+                bytes: 0,
+                counts: (1, 0),
+            },
             states: 0,
             position: 10,
             full: 1,

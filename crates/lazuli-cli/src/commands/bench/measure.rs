@@ -1,20 +1,19 @@
 //! The measurement: bandwidth, prefill and decode in turn, `repeats` times.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use lazuli::Device;
-use lazuli::core::device::{register, with_device};
-use lazuli::core::{Role, Rows, memory};
+use anyhow::{Context, Result};
+use lazuli::core::device::with_device;
+use lazuli::core::{Role, Rows, Sequence, memory};
 use lazuli::cpu::bandwidth::{Meter, Pages, Reading, buffer_bytes};
-use lazuli::cpu::{Cpu, CpuBackend, Isa, Options, Pool};
+use lazuli::cpu::{Isa, Options};
 use lazuli::lm::cache::{CacheOptions, Caches, Checkpoint};
 use lazuli::lm::model::{Info, Model};
-use serde_json::{Value, json};
 
-use super::args::SEED;
+use super::draw;
 use super::floor::{self, Traffic};
+use super::lane::Lane;
+use super::spread::Spread;
 use crate::failure::usage;
 use crate::memory::in_huge_pages;
 
@@ -25,6 +24,8 @@ pub(super) struct Plan {
     pub(super) threads: Vec<usize>,
     pub(super) prompt_tokens: usize,
     pub(super) decode_tokens: usize,
+    /// Sequences decoded together.
+    pub(super) rows: usize,
     pub(super) depth: usize,
     pub(super) repeats: usize,
     pub(super) caches: CacheOptions,
@@ -43,7 +44,7 @@ impl Plan {
         }
     }
 
-    /// The longest that the sequence gets.
+    /// The longest that a sequence gets.
     fn longest(&self) -> usize {
         self.depth + self.prompt_tokens.max(self.decode_tokens)
     }
@@ -90,31 +91,6 @@ impl Subject {
     }
 }
 
-/// Median, least and most of some measurements.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
-}
-
-impl Spread {
-    /// As reports have it.
-    pub(super) fn json(&self) -> Value {
-        json!({"median": self.median, "min": self.min, "max": self.max})
-    }
-
-    /// None of nothing.
-    pub(super) fn of(mut rates: Vec<f64>) -> Option<Spread> {
-        rates.sort_by(f64::total_cmp);
-        Some(Spread {
-            median: *rates.get(rates.len() / 2)?,
-            min: *rates.first()?,
-            max: *rates.last()?,
-        })
-    }
-}
-
 /// The result for one number of threads. Rates are per second.
 pub(super) struct Run {
     pub(super) threads: usize,
@@ -122,13 +98,13 @@ pub(super) struct Run {
     pub(super) decode_tps: Option<Spread>,
     /// The best reader of the weights' page kind.
     pub(super) bandwidth: Reading,
-    /// Mean bytes that a decoded token must move.
+    /// Mean bytes that a decoded token must move: its share of the weights, its own cache.
     pub(super) token_bytes: f64,
     pub(super) peak_bytes: usize,
 }
 
 impl Run {
-    /// The most tokens per second that the bandwidth allows.
+    /// The most tokens per second, of all sequences, that the bandwidth allows.
     pub(super) fn decode_floor_tps(&self) -> f64 {
         self.bandwidth.median * 1e9 / self.token_bytes
     }
@@ -139,11 +115,8 @@ impl Run {
     }
 }
 
-/// One number of threads: a device, and threads to measure bandwidth with.
-struct Lane {
-    threads: usize,
-    device: Device,
-    pool: Pool,
+/// What was measured with one number of threads.
+struct Rates {
     prefill: Vec<f64>,
     decode: Vec<f64>,
     peak: usize,
@@ -151,104 +124,100 @@ struct Lane {
 
 /// Measures. Everything takes turns, so that whatever else the machine does hits all alike.
 pub(super) fn run(subject: &Subject, plan: &Plan) -> Result<Vec<Run>> {
-    let mut lanes = Vec::with_capacity(plan.threads.len());
-    for &threads in &plan.threads {
-        let pool = Pool::new(threads);
-        if pool.threads() != threads {
-            bail!(
-                "the system refused {threads} threads: only {} could be had",
-                pool.threads()
-            );
-        }
-        lanes.push(Lane {
-            threads,
-            device: register(Arc::new(CpuBackend(Arc::new(Cpu::new(
-                plan.device(threads),
-            )?))))?,
-            pool,
-            prefill: Vec::new(),
-            decode: Vec::new(),
-            peak: 0,
-        });
-    }
+    let lanes = Lane::all(plan.isa, &plan.threads)?;
+    let none = || Rates {
+        prefill: Vec::new(),
+        decode: Vec::new(),
+        peak: 0,
+    };
+    let mut rates: Vec<Rates> = lanes.iter().map(|_| none()).collect();
     let mut meter = Meter::new(subject.pages, buffer_bytes(true))?;
-    let mut sequence = Sequence::new(subject, plan, &lanes)?;
-    for lane in &mut lanes {
+    let mut sequences = Sequences::new(subject, plan, &lanes)?;
+    for lane in &lanes {
         // The first pass pays for pages, plans and sleeping threads; it does not count.
         with_device(lane.device, || {
-            sequence.prefill()?;
-            sequence.decode()
+            sequences.prefill()?;
+            sequences.decode()
         })?;
     }
     for _ in 0..plan.repeats {
-        for lane in &mut lanes {
+        for (lane, rates) in lanes.iter().zip(&mut rates) {
             memory::reset_peak();
             meter.round(&lane.pool);
-            if let Some(rate) = with_device(lane.device, || sequence.prefill())? {
-                lane.prefill.push(rate);
+            if let Some(rate) = with_device(lane.device, || sequences.prefill())? {
+                rates.prefill.push(rate);
             }
             meter.round(&lane.pool);
-            if let Some(rate) = with_device(lane.device, || sequence.decode())? {
-                lane.decode.push(rate);
+            if let Some(rate) = with_device(lane.device, || sequences.decode())? {
+                rates.decode.push(rate);
             }
-            lane.peak = lane.peak.max(memory::peak());
+            rates.peak = rates.peak.max(memory::peak());
         }
     }
     lanes
-        .into_iter()
-        .map(|lane| {
+        .iter()
+        .zip(rates)
+        .map(|(lane, rates)| {
             Ok(Run {
                 threads: lane.threads,
-                prefill_tps: Spread::of(lane.prefill),
-                decode_tps: Spread::of(lane.decode),
+                prefill_tps: Spread::of(rates.prefill),
+                decode_tps: Spread::of(rates.decode),
                 bandwidth: meter
                     .best(lane.threads)
                     .context("no bandwidth was measured")?,
-                token_bytes: subject.traffic.mean(plan.depth, plan.decode_tokens),
-                peak_bytes: lane.peak + subject.mapped,
+                token_bytes: (subject.traffic).mean(plan.rows, plan.depth, plan.decode_tokens),
+                peak_bytes: rates.peak + subject.mapped,
             })
         })
         .collect()
 }
 
-/// A sequence of random tokens that returns to its depth after each measurement.
-struct Sequence<'a> {
+/// Sequences of random tokens, one in each slot, that return to their depth after each measurement.
+struct Sequences<'a> {
     subject: &'a Subject,
     plan: &'a Plan,
     caches: Caches,
-    start: Checkpoint,
+    starts: Vec<Checkpoint>,
+    /// The past, which all sequences share, and the prompt after it.
     tokens: Vec<u32>,
+    /// What each step decodes, a token of each sequence.
+    decoded: Vec<u32>,
 }
 
-impl<'a> Sequence<'a> {
-    fn new(subject: &'a Subject, plan: &'a Plan, lanes: &[Lane]) -> Result<Sequence<'a>> {
-        let tokens = tokens(plan.longest(), subject.model.config().vocab);
+impl<'a> Sequences<'a> {
+    fn new(subject: &'a Subject, plan: &'a Plan, lanes: &[Lane]) -> Result<Sequences<'a>> {
+        let past = plan.depth + plan.prompt_tokens;
+        let vocab = subject.model.config().vocab;
+        let mut drawn = draw::below(vocab, past + plan.decode_tokens * plan.rows);
+        let decoded = drawn.split_off(past);
+        let tokens = drawn;
         let fastest = lanes.iter().max_by_key(|lane| lane.threads);
         let fill = || filled(subject, plan, &tokens);
         let caches = match fastest {
             Some(lane) => with_device(lane.device, fill)?,
             None => fill()?,
         };
-        let start = caches.checkpoint(0)?;
-        Ok(Sequence {
+        Ok(Sequences {
             subject,
             plan,
+            starts: starts(&caches)?,
             caches,
-            start,
             tokens,
+            decoded,
         })
     }
 
     /// Goes back to the depth: by cutting, or by filling the cache again where it cannot be cut so far.
     fn rewind(&mut self) -> Result<()> {
-        if self.caches.return_to(&self.start).is_err() {
+        let caches = &mut self.caches;
+        if { self.starts.iter() }.any(|start| caches.return_to(start).is_err()) {
             self.caches = filled(self.subject, self.plan, &self.tokens)?;
-            self.start = self.caches.checkpoint(0)?;
+            self.starts = starts(&self.caches)?;
         }
         Ok(self.caches.eval_with(&[])?)
     }
 
-    /// Prompt tokens per second; none if there are none to measure.
+    /// Prompt tokens of one sequence per second; none if there are none to measure.
     fn prefill(&mut self) -> Result<Option<f64>> {
         let count = self.plan.prompt_tokens;
         if count == 0 {
@@ -262,23 +231,36 @@ impl<'a> Sequence<'a> {
         Ok(Some(count as f64 / start.elapsed().as_secs_f64()))
     }
 
-    /// Tokens per second, fed one by one; none if there are none to measure.
+    /// Tokens per second of all sequences, a token of each at a time; none if there are none to measure.
     fn decode(&mut self) -> Result<Option<f64>> {
-        let (depth, count) = (self.plan.depth, self.plan.decode_tokens);
-        if count == 0 {
+        if self.decoded.is_empty() {
             return Ok(None);
         }
         self.rewind()?;
         let start = Instant::now();
-        for (at, &token) in self.tokens.iter().enumerate().skip(depth).take(count) {
-            let rows = Rows::single(at, 1, Role::Generated)?;
-            self.subject.model.step(&[token], &rows, &mut self.caches)?;
+        for (i, tokens) in self.decoded.chunks(self.plan.rows).enumerate() {
+            let sequence = |slot| Sequence {
+                slot,
+                first: self.plan.depth + i,
+                len: 1,
+                role: Role::Generated,
+            };
+            let rows = Rows::new(&(0..self.plan.rows).map(sequence).collect::<Vec<_>>())?;
+            self.subject.model.step(tokens, &rows, &mut self.caches)?;
         }
-        Ok(Some(count as f64 / start.elapsed().as_secs_f64()))
+        Ok(Some(
+            self.decoded.len() as f64 / start.elapsed().as_secs_f64(),
+        ))
     }
 }
 
-/// Caches that hold the first `depth` tokens.
+/// The point of each sequence to return to.
+fn starts(caches: &Caches) -> Result<Vec<Checkpoint>> {
+    let of = |slot| Ok(caches.checkpoint(slot)?);
+    (0..caches.slots()).map(of).collect()
+}
+
+/// Caches in which every sequence holds the first `depth` tokens.
 fn filled(subject: &Subject, plan: &Plan, tokens: &[u32]) -> Result<Caches> {
     let mut caches = subject.model.caches(&plan.caches)?;
     let step = plan.caches.prefill_step;
@@ -286,18 +268,12 @@ fn filled(subject: &Subject, plan: &Plan, tokens: &[u32]) -> Result<Caches> {
         subject
             .model
             .prefill(&tokens[..plan.depth], 0, &mut caches, step, |_| ())?;
+        // Computed once: what the others would compute has the same bits.
+        let filled = caches.snapshot(0)?;
+        for slot in 1..plan.rows {
+            caches.restore(slot, &filled)?;
+            caches.eval_with(&[])?;
+        }
     }
     Ok(caches)
-}
-
-/// Tokens from the seed, by SplitMix64.
-fn tokens(len: usize, vocab: usize) -> Vec<u32> {
-    let mut state = SEED;
-    let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) % vocab.max(1) as u64) as u32
-    };
-    (0..len).map(|_| next()).collect()
 }

@@ -5,10 +5,15 @@
 //! Not chosen: a floor from a data sheet, or from another day of a shared machine.
 
 mod args;
+mod draw;
 mod floor;
+mod kernels;
+mod lane;
+mod limits;
 mod measure;
 mod ops;
 mod report;
+mod spread;
 
 use std::process::ExitCode;
 
@@ -30,6 +35,10 @@ enum Subject {
     /// Measure array operations, beside other libraries if asked
     #[command(after_help = ops::EXAMPLES)]
     Ops(ops::OpsArgs),
+
+    /// Measure single kernels in the shapes of a model
+    #[command(after_help = kernels::EXAMPLES)]
+    Kernels(kernels::KernelArgs),
 }
 
 /// Flags of `lazuli bench`.
@@ -44,6 +53,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     match &args.subject {
         Subject::Model(args) => model(args)?,
         Subject::Ops(args) => ops::run(args)?,
+        Subject::Kernels(args) => kernels::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

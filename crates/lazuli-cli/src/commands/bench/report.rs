@@ -5,7 +5,8 @@ use std::fmt::Write;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::measure::{Plan, Run, Spread, Subject};
+use super::measure::{Plan, Run, Subject};
+use super::spread::Spread;
 use crate::output::{count, size};
 
 /// The JSON document.
@@ -37,6 +38,7 @@ pub(super) fn json(subject: &Subject, plan: &Plan, runs: &[Run]) -> Result<Strin
         "pages": subject.pages.name(),
         "prompt_tokens": plan.prompt_tokens,
         "decode_tokens": plan.decode_tokens,
+        "rows": plan.rows,
         "depth": plan.depth,
         "repeats": plan.repeats,
         "kv_bits": plan.caches.kv_bits,
@@ -80,7 +82,11 @@ pub(super) fn table(subject: &Subject, plan: &Plan, runs: &[Run]) -> String {
             row(format!("prefill {}", plan.prompt_tokens), rate(s));
         }
         if let (Some(s), Some(share)) = (run.decode_tps, run.decode_floor_share()) {
-            row(format!("decode {}", plan.decode_tokens), rate(s));
+            let what = match plan.rows {
+                1 => format!("decode {}", plan.decode_tokens),
+                rows => format!("decode {rows} x {}", plan.decode_tokens),
+            };
+            row(what, rate(s));
             let text = format!(
                 "{:.1} tok/s: {:.1} GB/s ({}) over {} a token; reached {:.0}%",
                 run.decode_floor_tps(),

@@ -4,11 +4,14 @@ use lazuli::core::compile::compile;
 use lazuli::core::ops::scaled_dot_product::Mask;
 use lazuli::core::ops::scatter::Mode;
 use lazuli::core::random;
+use lazuli::cpu::Isa;
 use lazuli::{Array, Dtype, Result};
+
+use crate::commands::bench::limits::{Unit, Work};
 
 /// What all operations are measured on.
 #[derive(Clone)]
-pub(super) struct Operands {
+pub(in super::super) struct Operands {
     /// `[batch, 1024, 1024]`, normal.
     pub(super) x: Array,
     /// The same shape, uniform in 0 to 1.
@@ -26,11 +29,11 @@ pub(super) struct Operands {
 }
 
 /// Length of the last two axes.
-pub(super) const N: usize = 1024;
+pub(in super::super) const N: usize = 1024;
 
 impl Operands {
     /// Drawn from a seed, in this dtype.
-    pub(super) fn new(batch: usize, dtype: Dtype, seed: u64) -> Result<Operands> {
+    pub(in super::super) fn new(batch: usize, dtype: Dtype, seed: u64) -> Result<Operands> {
         let keys = random::split(&random::key(seed), 6)?;
         let key = |i: usize| keys.narrow(0, i, i + 1)?.reshape([2]);
         let normal = |shape: &[usize], i| random::normal(shape, dtype, None, None, Some(&key(i)?));
@@ -77,26 +80,30 @@ impl Operands {
 }
 
 /// One operation.
-pub(super) struct Case {
+pub(in super::super) struct Case {
     /// Its name, also in the peers' program.
-    pub(super) name: &'static str,
-    /// Passes over an array of the size of `x` that it needs, read or written.
-    pub(super) passes: f64,
+    pub(in super::super) name: &'static str,
+    /// Passes over an array of the size of `x` that it reads.
+    reads: f64,
+    /// Passes that it writes.
+    writes: f64,
     /// Multiplications with an addition for each element of `x`.
-    pub(super) products: f64,
+    products: f64,
     /// The operation as a function that is traced once, as a user would write it.
     pub(super) run: fn(&Operands) -> Result<Array>,
 }
 
 const fn case(
     name: &'static str,
-    passes: f64,
+    reads: f64,
+    writes: f64,
     products: f64,
     run: fn(&Operands) -> Result<Array>,
 ) -> Case {
     Case {
         name,
-        passes,
+        reads,
+        writes,
         products,
         run,
     }
@@ -107,78 +114,89 @@ fn of(x: f32, like: &Array) -> Array {
 }
 
 /// In the order of the table.
-pub(super) static CASES: [Case; 30] = [
-    case("copy", 2.0, 0.0, |o| o.x.copy()),
-    case("add", 3.0, 0.0, |o| o.x.add(&o.y)),
-    case("exp", 2.0, 0.0, |o| o.x.exp()),
-    case("sigmoid", 2.0, 0.0, |o| o.x.sigmoid()),
-    case("relu", 2.0, 0.0, |o| o.x.maximum(&of(0.0, &o.x))),
-    case("leaky_relu", 2.0, 0.0, |o| {
+pub(in super::super) static CASES: [Case; 30] = [
+    case("copy", 1.0, 1.0, 0.0, |o| o.x.copy()),
+    case("add", 2.0, 1.0, 0.0, |o| o.x.add(&o.y)),
+    case("exp", 1.0, 1.0, 0.0, |o| o.x.exp()),
+    case("sigmoid", 1.0, 1.0, 0.0, |o| o.x.sigmoid()),
+    case("relu", 1.0, 1.0, 0.0, |o| o.x.maximum(&of(0.0, &o.x))),
+    case("leaky_relu", 1.0, 1.0, 0.0, |o| {
         o.x.maximum(&o.x.multiply(&of(0.01, &o.x))?)
     }),
-    case("prelu", 2.0, 0.0, |o| {
+    case("prelu", 1.0, 1.0, 0.0, |o| {
         let zero = of(0.0, &o.x);
         let negative = o.x.minimum(&zero)?.multiply(&o.row)?;
         o.x.maximum(&zero)?.add(&negative)
     }),
-    case("selu", 2.0, 0.0, |o| {
+    case("selu", 1.0, 1.0, 0.0, |o| {
         let negative = o.x.expm1()?.multiply(&of(1.673_263_2, &o.x))?;
         let positive = o.x.greater(&of(0.0, &o.x))?;
         Array::select(&positive, &o.x, &negative)?.multiply(&of(1.050_701, &o.x))
     }),
-    case("softplus", 2.0, 0.0, |o| o.x.logaddexp(&of(0.0, &o.x))),
-    case("bce", 2.0, 0.0, |o| {
+    case("softplus", 1.0, 1.0, 0.0, |o| o.x.logaddexp(&of(0.0, &o.x))),
+    case("bce", 2.0, 0.0, 0.0, |o| {
         let loss = o.x.logaddexp(&of(0.0, &o.x))?;
         loss.subtract(&o.x.multiply(&o.y)?)?.mean(.., false)
     }),
-    case("swiglu", 3.0, 0.0, |o| o.x.swiglu(&o.y)),
-    case("dropout", 3.0, 0.0, |o| {
+    case("swiglu", 2.0, 1.0, 0.0, |o| o.x.swiglu(&o.y)),
+    case("dropout", 2.0, 1.0, 0.0, |o| {
         let kept = o.y.less(&of(0.9, &o.y))?;
         Array::select(&kept, &o.x.multiply(&of(1.0 / 0.9, &o.x))?, &of(0.0, &o.x))
     }),
-    case("softmax", 2.0, 0.0, |o| o.x.softmax(-1)),
-    case("rms_norm", 2.0, 0.0, |o| o.x.rms_norm(&o.row, 1e-5)),
-    case("layer_norm", 2.0, 0.0, |o| {
+    case("softmax", 1.0, 1.0, 0.0, |o| o.x.softmax(-1)),
+    case("rms_norm", 1.0, 1.0, 0.0, |o| o.x.rms_norm(&o.row, 1e-5)),
+    case("layer_norm", 1.0, 1.0, 0.0, |o| {
         o.x.layer_norm(&o.row, &o.row, 1e-5)
     }),
-    case("argmax", 1.0, 0.0, |o| o.x.argmax(-1, false)),
-    case("sort", 2.0, 0.0, |o| o.x.sort(-1)),
-    case("cumsum", 2.0, 0.0, |o| o.x.cumsum(-1, false, true)),
-    case("sum_0", 1.0, 0.0, |o| o.x.sum(0, false)),
-    case("sum_1", 1.0, 0.0, |o| o.x.sum(1, false)),
-    case("sum_2", 1.0, 0.0, |o| o.x.sum(2, false)),
-    case("sum_all", 1.0, 0.0, |o| o.x.sum(.., false)),
-    case("concat", 4.0, 0.0, |o| {
+    case("argmax", 1.0, 0.0, 0.0, |o| o.x.argmax(-1, false)),
+    case("sort", 1.0, 1.0, 0.0, |o| o.x.sort(-1)),
+    case("cumsum", 1.0, 1.0, 0.0, |o| o.x.cumsum(-1, false, true)),
+    case("sum_0", 1.0, 0.0, 0.0, |o| o.x.sum(0, false)),
+    case("sum_1", 1.0, 0.0, 0.0, |o| o.x.sum(1, false)),
+    case("sum_2", 1.0, 0.0, 0.0, |o| o.x.sum(2, false)),
+    case("sum_all", 1.0, 0.0, 0.0, |o| o.x.sum(.., false)),
+    case("concat", 2.0, 2.0, 0.0, |o| {
         Array::concatenate(&[o.x.clone(), o.y.clone()], -1)
     }),
-    case("gather", 2.0, 0.0, |o| o.flat()?.take(&o.rows, 0)),
-    case("scatter_add", 4.0, 0.0, |o| {
+    case("gather", 1.0, 1.0, 0.0, |o| o.flat()?.take(&o.rows, 0)),
+    case("scatter_add", 3.0, 1.0, 0.0, |o| {
         let to = o.flat()?;
         let updates = to.expand_dims(1)?;
         to.scatter(std::slice::from_ref(&o.rows), &updates, &[0], Mode::Add)
     }),
-    case("matmul", 2.0, N as f64, |o| o.x.matmul(&o.matrix)),
-    case("linear", 2.0, N as f64, |o| {
+    case("matmul", 1.0, 1.0, N as f64, |o| o.x.matmul(&o.matrix)),
+    case("linear", 1.0, 1.0, N as f64, |o| {
         o.x.matmul(&o.matrix.matrix_transpose()?)?.add(&o.row)
     }),
     // Two products of every query with all keys, causal: half of them.
-    case("attention", 2.0, N as f64, |o| {
+    case("attention", 1.0, 1.0, N as f64, |o| {
         let x = o.heads()?;
         x.scaled_dot_product_attention(&x, &x, 0.125, Mask::Causal, None)
     }),
     // 32 outputs of 3 x 128 products for 256 places, over 1024 x 1024 elements.
-    case("conv1d", 0.04, 3.0, |o| {
+    case("conv1d", 0.03, 0.01, 3.0, |o| {
         o.signal.conv1d(&o.kernel, [1], [1], [1], 1)
     }),
-    case("transpose", 2.0, 0.0, |o| {
+    case("transpose", 1.0, 1.0, 0.0, |o| {
         o.x.transpose([0, 2, 1])?.contiguous()
     }),
 ];
 
 impl Case {
+    /// What it must do for `elements` elements of this dtype, on this path.
+    pub(in super::super) fn work(&self, elements: usize, dtype: Dtype, isa: Isa) -> Work {
+        let pass = elements as f64 * dtype.size() as f64;
+        Work {
+            read: self.reads * pass,
+            written: self.writes * pass,
+            products: self.products * elements as f64,
+            unit: Unit::dense(isa, dtype),
+        }
+    }
+
     /// The operation, compiled for repeated calls. What it is measured on are its operands, so that
     /// nothing is computed ahead.
-    pub(super) fn compiled(&self) -> impl Fn(&Operands) -> Result<Array> + use<> {
+    pub(in super::super) fn compiled(&self) -> impl Fn(&Operands) -> Result<Array> + use<> {
         let run = self.run;
         let compiled = compile(move |arrays: &Vec<Array>| {
             let operands = Operands::from_arrays(arrays)?;

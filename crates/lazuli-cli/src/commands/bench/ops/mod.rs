@@ -1,10 +1,10 @@
 //! `lazuli bench ops`: array operations, beside their floor and beside other libraries.
 //!
-//! The floor of an operation is the time in which its operands and its result can be read at the
-//! bandwidth that was measured between the very repeats; results are compared before anything is
-//! timed, and every library takes its turn in every repeat.
+//! The floor of an operation is what the machine could do at most, measured between the very repeats
+//! ([`super::limits`]); results are compared before anything is timed, and every library takes its turn
+//! in every repeat.
 
-mod cases;
+pub(super) mod cases;
 mod peer;
 mod report;
 
@@ -14,14 +14,15 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use lazuli::core::memory;
-use lazuli::cpu::bandwidth::{Meter, Pages, Reading, buffer_bytes};
+use lazuli::cpu::bandwidth::Pages;
 use lazuli::cpu::{Isa, Options, Pool};
 use lazuli::{Array, Dtype};
 
 use self::cases::{CASES, Case, N, Operands};
 use self::peer::{Library, Peer, Why};
 use super::args::SEED;
-use super::measure::Spread;
+use super::limits::{Floor, Limits, Reached, Work};
+use super::spread::Spread;
 use crate::failure::usage;
 use crate::output;
 
@@ -75,10 +76,9 @@ pub(super) struct OpsArgs {
 struct Row {
     case: &'static Case,
     dtype: Dtype,
-    /// Bytes that it must move.
-    bytes: f64,
-    /// Multiplications with an addition.
-    products: f64,
+    work: Work,
+    /// Where the operands lie.
+    pages: Pages,
     ours: Spread,
     peak_bytes: usize,
     /// Each peer's time, or why it has none.
@@ -91,10 +91,11 @@ struct Table {
     threads: usize,
     batch: usize,
     repeats: usize,
-    bandwidth: Reading,
+    limits: Vec<Reached>,
     /// Names and versions.
     peers: Vec<(Library, String)>,
-    rows: Vec<Row>,
+    /// Each with its floor.
+    rows: Vec<(Row, Floor)>,
 }
 
 /// Runs the command.
@@ -107,19 +108,14 @@ pub(super) fn run(args: &OpsArgs) -> Result<()> {
     }
     let (isa, threads) = (options.isa, options.threads);
     lazuli::init_with(options)?;
-    let pool = Pool::new(threads);
-    let mut meter = Meter::new(Pages::Base, buffer_bytes(true))?;
-    let mut table = Table {
-        isa,
-        threads,
-        batch: args.batch.into(),
-        repeats: args.repeats.into(),
-        bandwidth: reading(&mut meter, &pool)?,
-        peers: Vec::new(),
-        rows: Vec::new(),
+    let mut machine = Machine {
+        pool: Pool::new(threads),
+        limits: Limits::new(isa),
     };
+    let (batch, repeats) = (args.batch.into(), args.repeats.into());
+    let (mut rows, mut versions) = (Vec::new(), Vec::new());
     for &dtype in &dtypes {
-        let operands = Operands::new(table.batch, dtype, SEED)?;
+        let operands = Operands::new(batch, dtype, SEED)?;
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let mut peers = Vec::new();
         if !args.compare.is_empty() {
@@ -128,19 +124,28 @@ pub(super) fn run(args: &OpsArgs) -> Result<()> {
                 peers.push(Peer::start(library, folder.path(), dtype, threads)?);
             }
         }
-        table.peers = peers
-            .iter()
-            .map(|p| (p.library, p.version.clone()))
-            .collect();
-        for case in &cases {
-            let row = measure(case, dtype, &operands, &mut peers, table.repeats, || {
-                meter.round(&pool);
-            })
-            .with_context(|| case.name)?;
-            table.rows.push(row);
+        let version = |peer: &Peer| (peer.library, peer.version.clone());
+        versions = peers.iter().map(version).collect();
+        for &case in &cases {
+            let work = case.work(elements(batch), dtype, isa);
+            let row = measure(case, work, &operands, &mut peers, repeats, &mut machine);
+            rows.push(row.with_context(|| case.name)?);
         }
     }
-    table.bandwidth = reading(&mut meter, &pool)?;
+    let limits = &machine.limits;
+    let with_floor = |row: Row| {
+        let floor = limits.floor(&row.work, row.pages, threads)?;
+        Ok((row, floor))
+    };
+    let table = Table {
+        isa,
+        threads,
+        batch,
+        repeats,
+        limits: limits.reached(&[threads]),
+        peers: versions,
+        rows: rows.into_iter().map(with_floor).collect::<Result<_>>()?,
+    };
     let text = match args.json {
         true => report::json(&table)?,
         false => report::table(&table),
@@ -179,13 +184,6 @@ impl OpsArgs {
     }
 }
 
-fn reading(meter: &mut Meter, pool: &Pool) -> Result<Reading> {
-    meter.round(pool);
-    meter
-        .best(pool.threads())
-        .context("no bandwidth was measured")
-}
-
 /// The operands in float32, which every dtype here rounds to itself, as the peers read them.
 fn write(operands: &Operands, folder: &Path) -> Result<()> {
     for (name, array) in operands.named() {
@@ -198,15 +196,22 @@ fn write(operands: &Operands, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the floors are measured with.
+struct Machine {
+    pool: Pool,
+    limits: Limits,
+}
+
 /// Checks and times one operation.
 fn measure(
     case: &'static Case,
-    dtype: Dtype,
+    work: Work,
     operands: &Operands,
     peers: &mut [Peer],
     repeats: usize,
-    mut between: impl FnMut(),
+    Machine { pool, limits }: &mut Machine,
 ) -> Result<Row> {
+    let dtype = operands.x.dtype();
     let call = case.compiled();
     let timed = || -> Result<(f64, Array)> {
         let start = Instant::now();
@@ -226,11 +231,12 @@ fn measure(
             None => Err(Why::Failed("its result is not finite".to_owned())),
         }));
     }
+    let pages = limits.pages();
     let mut ours = Vec::with_capacity(repeats);
     memory::reset_peak();
     let before = memory::active();
     for _ in 0..repeats {
-        between();
+        limits.round(&work, pages, pool)?;
         ours.push(timed()?.0);
         for (peer, times) in peers.iter_mut().zip(&mut times) {
             if let Ok(times) = times {
@@ -241,13 +247,12 @@ fn measure(
             }
         }
     }
-    let elements = operands.x.elements() as f64;
     let spread = |times| Spread::of(times).ok_or(Why::Missing);
     Ok(Row {
         case,
         dtype,
-        bytes: case.passes * elements * dtype.size() as f64,
-        products: case.products * elements,
+        work,
+        pages,
         ours: Spread::of(ours).context("nothing was timed")?,
         peak_bytes: memory::peak().saturating_sub(before),
         peers: times
@@ -270,13 +275,6 @@ fn near(ours: f64, theirs: f64, dtype: Dtype) -> bool {
         _ => 2e-2,
     };
     (ours - theirs).abs() <= step * ours.abs().max(theirs.abs()).max(1e-6)
-}
-
-impl Row {
-    /// The least time in seconds in which the bytes can move.
-    fn floor(&self, bandwidth: &Reading) -> f64 {
-        self.bytes / (bandwidth.median * 1e9)
-    }
 }
 
 /// Elements of the largest operand.

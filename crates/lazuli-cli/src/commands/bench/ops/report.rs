@@ -6,13 +6,13 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::peer::Why;
-use super::{Row, Table, elements};
-use crate::commands::bench::measure::Spread;
+use super::{Floor, Row, Table, elements};
+use crate::commands::bench::spread::Spread;
 use crate::output::{count, size};
 
 /// The JSON document.
 pub(super) fn json(table: &Table) -> Result<String> {
-    let row = |row: &Row| {
+    let row = |(row, floor): &(Row, Floor)| {
         let peers = table.peers.iter().zip(&row.peers);
         let peers: serde_json::Map<String, Value> = peers
             .map(|((library, _), time)| {
@@ -31,10 +31,12 @@ pub(super) fn json(table: &Table) -> Result<String> {
             "op": row.case.name,
             "dtype": row.dtype.name(),
             "seconds": row.ours.json(),
-            "bytes": row.bytes,
-            "multiply_adds": row.products,
-            "floor_seconds": row.floor(&table.bandwidth),
-            "floor_share": row.floor(&table.bandwidth) / row.ours.median,
+            "bytes": row.work.bytes(),
+            "multiply_adds": row.work.products,
+            "pages": row.pages.name(),
+            "floor_seconds": floor.seconds,
+            "floor_bound": floor.bound,
+            "floor_share": floor.seconds / row.ours.median,
             "peak_bytes": row.peak_bytes,
             "peers": peers,
         })
@@ -48,8 +50,7 @@ pub(super) fn json(table: &Table) -> Result<String> {
         "threads": table.threads,
         "shape": [table.batch, super::N, super::N],
         "repeats": table.repeats,
-        "bandwidth_gbs": table.bandwidth.median,
-        "bandwidth_reader": table.bandwidth.reader.name(),
+        "limits": table.limits.iter().map(|limit| limit.json()).collect::<Vec<_>>(),
         "versions": versions,
         "geometric_means": means(table).into_iter().map(|(name, mean, ops)| json!({
             "peer": name, "ratio": mean, "ops": ops,
@@ -63,7 +64,7 @@ pub(super) fn json(table: &Table) -> Result<String> {
 fn means(table: &Table) -> Vec<(&'static str, f64, usize)> {
     let of = |i: usize| {
         let ratios: Vec<f64> = (table.rows.iter())
-            .filter_map(|row| Some(row.peers.get(i)?.as_ref().ok()?.median / row.ours.median))
+            .filter_map(|(row, _)| Some(row.peers.get(i)?.as_ref().ok()?.median / row.ours.median))
             .collect();
         let sum: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
         ((sum / ratios.len() as f64).exp(), ratios.len())
@@ -77,26 +78,27 @@ fn means(table: &Table) -> Vec<(&'static str, f64, usize)> {
 /// The table.
 pub(super) fn table(table: &Table) -> String {
     let mut out = format!(
-        "{} kernels, {} threads; operands of [{}, 1024, 1024], {} elements\nreads {:.1} GB/s ({}); medians of {} in ms (least to most)\n\n",
+        "{} kernels, {} threads; operands of [{}, 1024, 1024], {} elements\nmedians of {} in ms (least to most)\n\n",
         table.isa,
         table.threads,
         table.batch,
         count(elements(table.batch)),
-        table.bandwidth.median,
-        table.bandwidth.reader,
         table.repeats,
     );
+    for limit in &table.limits {
+        let _ = writeln!(out, "{limit}");
+    }
     let _ = write!(
         out,
-        "{:<12} {:<9} {:>26} {:>8} {:>9}",
+        "\n{:<12} {:<9} {:>26} {:>8} {:>9}",
         "op", "dtype", "lazuli", "floor", "memory"
     );
     for (library, version) in &table.peers {
         let _ = write!(out, " {:>20}", format!("{} {version}", library.name()));
     }
     out.push('\n');
-    for row in &table.rows {
-        let share = 100.0 * row.floor(&table.bandwidth) / row.ours.median;
+    for (row, floor) in &table.rows {
+        let share = 100.0 * floor.seconds / row.ours.median;
         let _ = write!(
             out,
             "{:<12} {:<9} {:>26} {:>8} {:>9}",
@@ -125,7 +127,7 @@ pub(super) fn table(table: &Table) -> String {
             "\n{name} takes {mean:.2} times as long: geometric mean of {ops} rows"
         );
     }
-    for row in &table.rows {
+    for (row, _) in &table.rows {
         for ((library, _), peer) in table.peers.iter().zip(&row.peers) {
             if let Err(Why::Failed(why)) = peer {
                 let (library, op) = (library.name(), row.case.name);

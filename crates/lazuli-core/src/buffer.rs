@@ -142,6 +142,10 @@ impl Buffer {
             };
             return Ok((self.home.memory.clone(), ready));
         }
+        if self.bytes == 0 {
+            // Nothing moves, also during a capture.
+            return Ok((backend.allocate(0)?, Event::Ready));
+        }
         let mut state = self.lock();
         if let Some(copy) = state.away.iter().find(|c| c.space == space) {
             return Ok((copy.memory.clone(), copy.ready.clone()));
@@ -182,6 +186,13 @@ impl Buffer {
         let backend = (self.home.backend)
             .ok_or_else(|| Error::device("copy", "a buffer outside the host has no device"))?;
         let memory: Arc<dyn DeviceMemory> = Arc::new(HostMemory::allocate(self.bytes)?);
+        if self.bytes == 0 {
+            return Ok(Copy {
+                space: Space::Host,
+                memory,
+                ready: Event::Ready,
+            });
+        }
         let ready = backend.copy(&self.home.memory, &memory, self.bytes, &state.ready)?;
         let copy = Copy {
             space: Space::Host,

@@ -9,6 +9,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::array::Array;
 use crate::backend::{Backend, Binding, Bindings, DeviceMemory, Event, Executable};
 use crate::device::{self, Device, Space};
 use crate::error::{Error, Result};
@@ -86,6 +87,38 @@ impl Fake {
     pub fn pause(&self) -> Paused {
         *lock(&self.shared.gate.closed) += 1;
         Paused(self.shared.gate.clone())
+    }
+
+    /// Queues a write over the memory of an array that was evaluated here: what a program does before
+    /// it replays a capture, whose operands lie where they lay.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the array's memory is not this device's; [`Error::Shape`]
+    /// when it has another length.
+    pub fn write(&self, array: &Array, bytes: &[u8]) -> Result<Event> {
+        let data = array.data()?;
+        if data.buffer.len() != bytes.len() {
+            let what = format!(
+                "{} bytes over {} of {array:?}",
+                bytes.len(),
+                data.buffer.len()
+            );
+            return Err(Error::shape("write", what));
+        }
+        if !data.buffer.is_home(Space::Device(self.device())) {
+            let what = format!("{array:?} does not lie on {}", self.shared.name);
+            return Err(Error::device("write", what));
+        }
+        // Copies elsewhere would show what was.
+        data.buffer.call_home();
+        let backend = self.device().backend()?;
+        let (memory, after) = data.buffer.resident(backend)?;
+        let bytes = bytes.to_vec();
+        Ok(self.shared.push(move || {
+            after.wait()?;
+            lock(&fake(&memory)?.bytes).copy_from_slice(&bytes);
+            Ok(())
+        }))
     }
 
     /// Runs `f` and records what it enqueues here, with the memory that it is bound to. Work of further

@@ -8,6 +8,7 @@
 //! A plan holds for shapes and dtypes and for the constants of the operand's tree. The cache belongs to
 //! the compiled function, is safe to use from many threads, and is dropped with it.
 
+pub mod graph;
 mod program;
 mod simplify;
 pub(crate) mod trace;

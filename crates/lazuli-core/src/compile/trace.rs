@@ -58,6 +58,28 @@ fn free_views(operands: &[Array], order: &[Built], outputs: &[Array]) -> Vec<Bui
     views
 }
 
+/// Nodes without results below `outputs`, inputs before users, without recursion.
+fn unevaluated(outputs: &[Array]) -> Vec<Built> {
+    let mut order = Vec::new();
+    let mut seen: HashSet<usize> = HashSet::new();
+    let mut stack: Vec<(Array, Option<Inputs>)> =
+        outputs.iter().map(|o| (o.clone(), None)).collect();
+    while let Some((array, inputs)) = stack.pop() {
+        if let Some(inputs) = inputs {
+            order.push((array, inputs));
+            continue;
+        }
+        let begins = array.node().results().is_some() || matches!(array.op(), Op::Leaf);
+        if begins || !seen.insert(array.key().0) {
+            continue;
+        }
+        let inputs = array.node().inputs();
+        stack.push((array, Some(inputs.clone())));
+        stack.extend(inputs.into_iter().rev().map(|i| (i, None)));
+    }
+    order
+}
+
 /// A function of arrays.
 #[derive(Clone, Default)]
 pub(crate) struct Trace {
@@ -82,6 +104,17 @@ impl Trace {
         let mut order: Vec<Built> = (order.map(|a| (a.clone(), a.node().inputs()))).collect();
         let views = free_views(operands, &order, outputs);
         order.splice(0..0, views);
+        Trace::of(operands, &order, outputs)
+    }
+
+    /// What `outputs` are made of by nodes that nobody has evaluated, as a function without operands:
+    /// where these nodes begin is captured.
+    pub(crate) fn of_graph(outputs: &[Array]) -> Trace {
+        Trace::of(&[], &unevaluated(outputs), outputs)
+    }
+
+    /// The function that `order`, inputs before users, computes; what it uses besides `operands` is captured.
+    fn of(operands: &[Array], order: &[Built], outputs: &[Array]) -> Trace {
         let mut trace = Trace {
             operands: operands.len(),
             shapes: operands.iter().map(|o| o.shape().clone()).collect(),
@@ -100,7 +133,7 @@ impl Trace {
                 trace.captured.push(used.clone());
             }
         }
-        for (array, inputs) in &order {
+        for (array, inputs) in order {
             let node = array.node();
             let first = slots;
             trace.steps.push(TraceStep {

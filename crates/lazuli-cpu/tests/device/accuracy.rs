@@ -178,7 +178,7 @@ fn a_number_has_the_same_bits_wherever_it_stands() {
     on_each(|device| {
         let column = column.narrow(1, 0, 1).unwrap().reshape([67]).unwrap();
         for &(op, ..) in CLAIMS {
-            let of = |x: &Array| Array::from_op(op, &[x]).unwrap().to_vec::<f32>().unwrap();
+            let of = |x: &Array| Array::from_op(op, &[x]).unwrap().values::<f32>();
             let alone: Vec<f32> = (0..67)
                 .map(|k| of(&row.narrow(0, k, k + 1).unwrap())[0])
                 .collect();
@@ -209,12 +209,7 @@ fn erfinv_has_the_bits_of_mlx() {
     let x: Vec<f32> = X.iter().map(|&b| f32::from_bits(b)).collect();
     on_each(|device| {
         let y = Array::from_slice(&x, [24]).unwrap().erfinv().unwrap();
-        let bits: Vec<u32> = y
-            .to_vec::<f32>()
-            .unwrap()
-            .iter()
-            .map(|y| y.to_bits())
-            .collect();
+        let bits: Vec<u32> = y.values::<f32>().iter().map(|y| y.to_bits()).collect();
         assert_eq!(bits, Y, "{device:?}");
     });
 }

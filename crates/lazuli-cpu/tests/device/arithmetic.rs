@@ -14,12 +14,12 @@ fn floats(x: &[f32]) -> Array {
 }
 
 fn values(x: &Array) -> Vec<f32> {
-    x.to_vec::<f32>().unwrap()
+    x.values::<f32>()
 }
 
 fn truths(x: &Array) -> Vec<u8> {
     assert_eq!(x.dtype(), Dtype::Bool);
-    x.to_bytes().unwrap()
+    x.bits()
 }
 
 const INF: f32 = f32::INFINITY;
@@ -53,7 +53,7 @@ fn operators_are_the_functions_they_are_named_after() {
     let a = Array::from_slice(&[7i32, -7, 12], [3]).unwrap();
     let b = Array::from_slice(&[2i32, 2, -5], [3]).unwrap();
     on_each(|_| {
-        let ints = |x: Array| x.to_vec::<i32>().unwrap();
+        let ints = |x: Array| x.values::<i32>();
         assert_eq!(ints(&a + &b), [9, -5, 7]);
         assert_eq!(ints(2 * &a - 1), [13, -15, 23]);
         assert_eq!(values(&(&a / 2)), [3.5, -3.5, 6.0]);
@@ -112,7 +112,7 @@ fn nan_and_infinity_are_told_apart() {
             .unwrap()
             .nan_to_num(0.0, None, None)
             .unwrap();
-        assert_eq!(y.to_vec::<f16>().unwrap()[1..3], [f16::MAX, f16::MIN]);
+        assert_eq!(y.values::<f16>()[1..3], [f16::MAX, f16::MIN]);
         assert_eq!(n.nan_to_num(0.0, None, None).unwrap().dtype(), Dtype::I32);
         assert!(z.nan_to_num(0.0, None, None).is_err());
     });
@@ -166,7 +166,7 @@ fn rounding_limits_and_angles() {
         assert_eq!(y[..4], [2.0, -0.0, 3.0, -7.0]);
         assert!(y[1].is_sign_negative() && y[4].is_nan());
         let n = Array::from_slice(&[1234i32, 1250, 1350, -77], [4]).unwrap();
-        let rounded = |d| n.round_to(d).unwrap().to_vec::<i32>().unwrap();
+        let rounded = |d| n.round_to(d).unwrap().values::<i32>();
         assert_eq!(rounded(-2), [1200, 1200, 1400, -100]);
         assert_eq!(rounded(3), [1234, 1250, 1350, -77]);
         for f in [Array::floor, Array::ceil, Array::round, Array::trunc] {
@@ -174,7 +174,7 @@ fn rounding_limits_and_angles() {
                 let x = of_numbers(&[3.0, 1.0], &[2], dtype);
                 let y = f(&x).unwrap();
                 assert_eq!(y.dtype(), dtype);
-                assert_eq!(y.to_bytes().unwrap(), x.to_bytes().unwrap());
+                assert_eq!(y.bits(), x.bits());
             }
         }
         let clip = |low: Option<f32>, high: Option<f32>| {

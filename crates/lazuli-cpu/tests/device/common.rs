@@ -4,8 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use half::{bf16, f16};
 use lazuli_core::fake::Fake;
-use lazuli_core::{Array, Device, Dtype, with_device};
+use lazuli_core::{Array, Device, Dtype, Element, with_device};
 use lazuli_cpu::{Cpu, CpuBackend, Isa, Options, register};
+
+use super::forms;
 
 /// Every dispatch path of this machine on one and on two threads.
 pub(crate) fn cpus() -> &'static [Device] {
@@ -161,15 +163,35 @@ pub(crate) fn of_numbers(numbers: &[f64], shape: &[usize], dtype: Dtype) -> Arra
     Array::from_bytes(&bytes, dtype, shape).unwrap()
 }
 
+/// Reads an array that must have a value, in every form ([`forms::check`]).
+pub(crate) trait Read {
+    /// The elements.
+    fn values<T: Element>(&self) -> Vec<T>;
+    /// Their bytes.
+    fn bits(&self) -> Vec<u8>;
+}
+
+impl Read for Array {
+    fn values<T: Element>(&self) -> Vec<T> {
+        forms::check(self);
+        self.to_vec().unwrap()
+    }
+
+    fn bits(&self) -> Vec<u8> {
+        forms::check(self);
+        self.to_bytes().unwrap()
+    }
+}
+
 /// The elements as numbers; of a complex one its real part.
 pub(crate) fn numbers_of(x: &Array) -> Vec<f64> {
     macro_rules! read {
         ($ty:ty, $of:expr) => {
-            x.to_vec::<$ty>().unwrap().into_iter().map($of).collect()
+            x.values::<$ty>().into_iter().map($of).collect()
         };
     }
     match x.dtype() {
-        Dtype::Bool => x.to_bytes().unwrap().into_iter().map(f64::from).collect(),
+        Dtype::Bool => x.bits().into_iter().map(f64::from).collect(),
         Dtype::U8 => read!(u8, f64::from),
         Dtype::U16 => read!(u16, f64::from),
         Dtype::U32 => read!(u32, f64::from),

@@ -27,7 +27,7 @@ fn total(x: &Array) -> Result<Array> {
 }
 
 fn bits(x: &Array) -> Vec<u8> {
-    x.to_bytes().unwrap()
+    x.bits()
 }
 
 /// A random function of the arrays in `pool`, whose first two axes are `rows` and `columns` or 1.
@@ -136,14 +136,11 @@ fn a_function_is_traced_once_for_each_signature() {
     ] {
         let y = compiled(&(vector(&values), power)).unwrap();
         let want: Vec<f32> = values.iter().map(|v| v.powi(power as i32)).collect();
-        assert_eq!(y.to_vec::<f32>().unwrap(), want);
+        assert_eq!(y.values::<f32>(), want);
         assert_eq!(traces.load(Ordering::SeqCst), count);
     }
     let whole = Array::from_slice(&[2i32, 3], [2]).unwrap();
-    assert_eq!(
-        compiled(&(whole, 2)).unwrap().to_vec::<i32>().unwrap(),
-        [4, 9]
-    );
+    assert_eq!(compiled(&(whole, 2)).unwrap().values::<i32>(), [4, 9]);
     assert_eq!(traces.load(Ordering::SeqCst), 4);
 }
 
@@ -152,7 +149,7 @@ fn shapeless_functions_take_any_shape() {
     let f = compile_shapeless(|x: &Array| x.multiply(&Array::scalar(2.0f32))?.sum([-1], false));
     for n in [1usize, 5, 3, 5] {
         let x = Array::full([2, n], 1.0, Dtype::F32).unwrap();
-        assert_eq!(f(&x).unwrap().to_vec::<f32>().unwrap(), [2.0 * n as f32; 2]);
+        assert_eq!(f(&x).unwrap().values::<f32>(), [2.0 * n as f32; 2]);
     }
 }
 
@@ -189,11 +186,11 @@ fn captured_arrays_are_operands_that_nobody_overwrites() {
         for _ in 0..3 {
             let x = vector(&[1.0, 1.0, 1.0]);
             let y = f(&x).unwrap();
-            assert_eq!(y.to_vec::<f32>().unwrap(), [5.0, 14.0, 27.0]);
-            assert_eq!(x.to_vec::<f32>().unwrap(), [1.0; 3]);
+            assert_eq!(y.values::<f32>(), [5.0, 14.0, 27.0]);
+            assert_eq!(x.values::<f32>(), [1.0; 3]);
         }
-        assert_eq!(w.to_vec::<f32>().unwrap(), [1.0, 2.0, 3.0]);
-        assert_eq!(lazy.to_vec::<f32>().unwrap(), [2.0, 4.0, 6.0]);
+        assert_eq!(w.values::<f32>(), [1.0, 2.0, 3.0]);
+        assert_eq!(lazy.values::<f32>(), [2.0, 4.0, 6.0]);
         // Outputs that are operands, captures, or one another.
         let same = compile(|x: &Array| Ok((x.clone(), w.clone(), x.exp()?, x.exp()?)));
         let (a, b, c, d) = same(&lazy).unwrap();
@@ -202,7 +199,7 @@ fn captured_arrays_are_operands_that_nobody_overwrites() {
         assert_eq!(bits(&c), bits(&d));
         let view = compile(|x: &Array| x.reshape([3, 1])?.broadcast_to([3, 2]));
         assert_eq!(
-            view(&w).unwrap().to_vec::<f32>().unwrap(),
+            view(&w).unwrap().values::<f32>(),
             [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
         );
     });
@@ -234,7 +231,7 @@ fn a_state_is_read_and_written() {
             }
         }
         assert_eq!(traces.load(Ordering::SeqCst), 1);
-        let got = state.0.to_vec::<f32>().unwrap();
+        let got = state.0.values::<f32>();
         assert!(
             got.iter().zip(w).all(|(a, b)| (a - b).abs() < 1e-5),
             "{got:?} {w:?}"
@@ -281,7 +278,7 @@ fn compilation_can_be_switched_off() {
     disable_compile();
     let y = f(&vector(&[-1.0]));
     enable_compile();
-    assert_eq!(y.unwrap().to_vec::<f32>().unwrap(), [1.0]);
+    assert_eq!(y.unwrap().values::<f32>(), [1.0]);
     assert!(f(&vector(&[-1.0])).is_err());
 }
 
@@ -383,7 +380,7 @@ fn plans_are_dropped_with_their_function() {
         let array = Array::from_foreign(w.clone(), Dtype::U8, [64]).unwrap();
         let f = compile(move |x: &Array| x.add(&array));
         let y = f(&Array::full([64], 1.0, Dtype::U8).unwrap()).unwrap();
-        assert_eq!(y.to_vec::<u8>().unwrap(), [4; 64]);
+        assert_eq!(y.values::<u8>(), [4; 64]);
         assert!(Arc::strong_count(&w) > 1);
         drop((f, y));
         assert_eq!(Arc::strong_count(&w), 1);

@@ -208,10 +208,10 @@ fn special_floats_survive_conversion_and_extremes() {
     let x = Array::from_slice(&x.repeat(5), [40]).unwrap();
     let nan = Array::from_slice(&[f32::NAN], [1]).unwrap();
     on_each(|device| {
-        let half = x.astype(Dtype::F16).unwrap().to_vec::<f16>().unwrap();
+        let half = x.astype(Dtype::F16).unwrap().values::<f16>();
         assert!(half[0].is_nan() && half[5] == f16::INFINITY, "{device:?}");
         assert!(half[3].is_sign_negative() && half[4] == f16::ZERO);
-        let half = x.astype(Dtype::BF16).unwrap().to_vec::<bf16>().unwrap();
+        let half = x.astype(Dtype::BF16).unwrap().values::<bf16>();
         assert!(
             half[0].is_nan() && half[4] == bf16::from_f32(1e-40),
             "{device:?}"
@@ -222,20 +222,17 @@ fn special_floats_survive_conversion_and_extremes() {
             bits[32..],
             "an element's bits depend on its place"
         );
-        let whole = x.astype(Dtype::I32).unwrap().to_vec::<i32>().unwrap();
+        let whole = x.astype(Dtype::I32).unwrap().values::<i32>();
         assert_eq!(whole[..4], [i32::MIN, i32::MIN, i32::MIN, 0]);
         for op in [Binary::Maximum, Binary::Minimum] {
             for (a, b) in [(&x, &nan), (&nan, &x)] {
                 let a = a.broadcast_to([40]).unwrap();
                 let b = b.broadcast_to([40]).unwrap();
-                let y = Array::from_op(op, &[&a, &b])
-                    .unwrap()
-                    .to_vec::<f32>()
-                    .unwrap();
+                let y = Array::from_op(op, &[&a, &b]).unwrap().values::<f32>();
                 assert!(y.iter().all(|v| v.is_nan()), "{op:?} {device:?}");
             }
         }
-        let zero = x.negative().unwrap().to_vec::<f32>().unwrap()[3];
+        let zero = x.negative().unwrap().values::<f32>()[3];
         assert!(zero == 0.0 && zero.is_sign_positive());
     });
 }
@@ -247,11 +244,11 @@ fn complex_numbers_add_multiply_and_compare() {
     on_each(|_| {
         let product = a.multiply(&b).unwrap().to_vec::<[f32; 2]>().unwrap();
         assert_eq!(product, [[5.0, 5.0], [-1.0, 0.0]]);
-        assert_eq!(a.equal(&b).unwrap().to_bytes().unwrap(), [0, 1]);
-        assert_eq!(a.logical_not().unwrap().to_bytes().unwrap(), [0, 0]);
+        assert_eq!(a.equal(&b).unwrap().bits(), [0, 1]);
+        assert_eq!(a.logical_not().unwrap().bits(), [0, 0]);
         let sum = a.sum(0, false).unwrap().item::<[f32; 2]>().unwrap();
         assert_eq!(sum, [1.0, 1.0]);
-        assert_eq!(a.astype(Dtype::Bool).unwrap().to_bytes().unwrap(), [1, 1]);
+        assert_eq!(a.astype(Dtype::Bool).unwrap().bits(), [1, 1]);
     });
 }
 
@@ -270,24 +267,18 @@ fn floats_beyond_an_integer_type_convert_as_on_x86() {
     let x = Array::from_slice(&x, [8]).unwrap();
     on_each(|_| {
         let to = |dtype| x.astype(dtype).unwrap();
-        assert_eq!(
-            to(Dtype::U8).to_vec::<u8>().unwrap(),
-            [44, 255, 0, 0, 0, 0, 3, 253]
-        );
-        assert_eq!(
-            to(Dtype::I8).to_vec::<i8>().unwrap(),
-            [44, -1, 0, 0, 0, 0, 3, -3]
-        );
+        assert_eq!(to(Dtype::U8).values::<u8>(), [44, 255, 0, 0, 0, 0, 3, 253]);
+        assert_eq!(to(Dtype::I8).values::<i8>(), [44, -1, 0, 0, 0, 0, 3, -3]);
         let half = 1u32 << 31;
         let want = [300, u32::MAX, half, 0, half, 0, 3, u32::MAX - 2];
-        assert_eq!(to(Dtype::U32).to_vec::<u32>().unwrap(), want);
+        assert_eq!(to(Dtype::U32).values::<u32>(), want);
         let least = i64::MIN;
         let want = [300, -1, least, least, least, least, 3, -3];
-        assert_eq!(to(Dtype::I64).to_vec::<i64>().unwrap(), want);
+        assert_eq!(to(Dtype::I64).values::<i64>(), want);
         let half = 1u64 << 63;
         let want = [300, u64::MAX, half, 0, half, 0, 3, u64::MAX - 2];
-        assert_eq!(to(Dtype::U64).to_vec::<u64>().unwrap(), want);
-        assert_eq!(to(Dtype::Bool).to_bytes().unwrap(), [1; 8]);
+        assert_eq!(to(Dtype::U64).values::<u64>(), want);
+        assert_eq!(to(Dtype::Bool).bits(), [1; 8]);
     });
 }
 
@@ -296,7 +287,7 @@ fn integer_powers_wrap_and_vanish() {
     let a = Array::from_slice(&[2i32, -1, 1, 0, 3, -2, 7], [7]).unwrap();
     let b = Array::from_slice(&[-1i32, -3, -5, 0, 4, 3, i32::MIN], [7]).unwrap();
     on_each(|_| {
-        let y = a.power(&b).unwrap().to_vec::<i32>().unwrap();
+        let y = a.power(&b).unwrap().values::<i32>();
         assert_eq!(y, [0, 0, 0, 1, 81, -8, 0]);
     });
 }
@@ -311,7 +302,7 @@ fn large_results_are_the_same_on_one_and_two_threads() {
             with_device(device, || {
                 let y = x.exp().unwrap().multiply(&column).unwrap();
                 let y = y.matrix_transpose().unwrap().astype(Dtype::BF16).unwrap();
-                y.to_bytes().unwrap()
+                y.bits()
             })
         };
         assert_eq!(run(pair[0]), run(pair[1]));
@@ -331,7 +322,7 @@ fn tanh_is_within_two_ulp() {
     ];
     on_each(|device| {
         let y = Array::from_slice(&x, [x.len()]).unwrap().tanh().unwrap();
-        for (&x, y) in x.iter().zip(y.to_vec::<f32>().unwrap()) {
+        for (&x, y) in x.iter().zip(y.values::<f32>()) {
             let want = f64::from(x).tanh();
             let ulp = f64::from((want as f32).abs().next_up()) - f64::from((want as f32).abs());
             assert!(
@@ -340,7 +331,7 @@ fn tanh_is_within_two_ulp() {
             );
         }
         let y = Array::from_slice(&special, [6]).unwrap().tanh().unwrap();
-        let y = y.to_vec::<f32>().unwrap();
+        let y = y.values::<f32>();
         assert_eq!(y[..2], [1.0, -1.0]);
         assert!(y[2].is_nan() && y[3].is_sign_negative() && y[4] == 1e-38);
     });

@@ -51,7 +51,7 @@ fn gradients_have_the_tree_of_the_parameters() {
             loss(&p).unwrap().item::<f32>().unwrap()
         };
         let slope = (at(1e-2) - at(-1e-2)) / 2e-2;
-        let got = grads[1]["w"].to_vec::<f32>().unwrap()[1];
+        let got = grads[1]["w"].values::<f32>()[1];
         assert!((slope - got).abs() < 1e-3, "{slope} {got}");
         assert_eq!(value.item::<f32>().unwrap(), at(0.0));
     });
@@ -66,8 +66,8 @@ fn a_loss_may_bring_other_values() {
     let operands = (vector(&[1.0, 2.0]), vector(&[3.0, 4.0]));
     let ((loss, y), (da, _)) = value_and_grad(f)(&operands).unwrap();
     assert_eq!(loss.item::<f32>().unwrap(), 11.0);
-    assert_eq!(y.to_vec::<f32>().unwrap(), [3.0, 8.0]);
-    assert_eq!(da.to_vec::<f32>().unwrap(), [3.0, 4.0]);
+    assert_eq!(y.values::<f32>(), [3.0, 8.0]);
+    assert_eq!(da.values::<f32>(), [3.0, 4.0]);
     let not_scalar = grad(|a: &Array| a.square())(&operands.0).unwrap_err();
     assert!(matches!(not_scalar, Error::Shape(_)), "{not_scalar}");
     let integer = grad(|a: &Array| total(a))(&Array::from_slice(&[1i32], [1]).unwrap());
@@ -83,8 +83,8 @@ fn gradients_of_chosen_operands_come_in_the_order_asked_for() {
     ];
     let f = |x: &[Array]| total(&x[0].multiply(&x[1])?.multiply(&x[2])?);
     let (_, grads) = value_and_grad_wrt(f, &x, &[2, 0]).unwrap();
-    assert_eq!(grads[0].to_vec::<f32>().unwrap(), [3.0, 8.0]);
-    assert_eq!(grads[1].to_vec::<f32>().unwrap(), [15.0, 24.0]);
+    assert_eq!(grads[0].values::<f32>(), [3.0, 8.0]);
+    assert_eq!(grads[1].values::<f32>(), [15.0, 24.0]);
     let far = value_and_grad_wrt(f, &x, &[3]).unwrap_err();
     assert!(matches!(far, Error::Index(_)));
 }
@@ -95,12 +95,12 @@ fn vjp_and_jvp_take_trees() {
     let f = |(a, b): &(Array, Array)| Ok((a.multiply(b)?, a.add(b)?));
     let ones = (vector(&[1.0, 1.0]), vector(&[10.0, 10.0]));
     let (_, (da, db)) = vjp(f, &operands, &ones).unwrap();
-    assert_eq!(da.to_vec::<f32>().unwrap(), [13.0, 14.0]);
-    assert_eq!(db.to_vec::<f32>().unwrap(), [11.0, 12.0]);
+    assert_eq!(da.values::<f32>(), [13.0, 14.0]);
+    assert_eq!(db.values::<f32>(), [11.0, 12.0]);
     let ((product, _), (dp, ds)) = jvp(f, &operands, &ones).unwrap();
-    assert_eq!(product.to_vec::<f32>().unwrap(), [3.0, 8.0]);
-    assert_eq!(dp.to_vec::<f32>().unwrap(), [13.0, 24.0]);
-    assert_eq!(ds.to_vec::<f32>().unwrap(), [11.0, 11.0]);
+    assert_eq!(product.values::<f32>(), [3.0, 8.0]);
+    assert_eq!(dp.values::<f32>(), [13.0, 24.0]);
+    assert_eq!(ds.values::<f32>(), [11.0, 11.0]);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn vmap_takes_axes_of_the_operands_structure() {
         let outs = outs.unwrap();
         assert_eq!(**outs[0].shape(), [2, 3]);
         let want = [10.0, 20.0, 30.0, 400.0, 500.0, 600.0];
-        assert_eq!(outs[0].to_vec::<f32>().unwrap(), want);
+        assert_eq!(outs[0].values::<f32>(), want);
         assert_eq!(**outs[1].shape(), [3, 2]);
         let shared = vmap_axes(f, (1, None::<isize>), vec![Some(-1), None])(&(xs.clone(), w));
         assert_eq!(**shared.unwrap()[1].shape(), [2]);
@@ -135,9 +135,9 @@ fn evaluation_inside_grad_is_allowed_and_inside_vmap_an_error_of_one_line() {
         };
         let x = vector(&[2.0, 1.0]);
         let g = grad(f)(&x).unwrap();
-        assert_eq!(g.to_vec::<f32>().unwrap(), [32.0, 4.0]);
+        assert_eq!(g.values::<f32>(), [32.0, 4.0]);
         let again = grad(|x: &Array| total(&grad(checkpoint(f))(x)?))(&x).unwrap();
-        assert_eq!(again.to_vec::<f32>().unwrap(), [48.0, 12.0]);
+        assert_eq!(again.values::<f32>(), [48.0, 12.0]);
         let batch = Array::from_slice(&[2.0f32, 1.0], [1, 2]).unwrap();
         let error = vmap(f)(&batch).unwrap_err().to_string();
         assert!(error.contains("vmap") && !error.contains('\n'), "{error}");
@@ -152,20 +152,20 @@ fn a_captured_array_is_safe_in_every_transform() {
         let f = |x: &Array| total(&x.multiply(&w)?.square()?);
         let per_example = vmap(grad(f))(&x).unwrap();
         let want = [8.0, 36.0, 24.0, 72.0];
-        assert_eq!(per_example.to_vec::<f32>().unwrap(), want);
+        assert_eq!(per_example.values::<f32>(), want);
         let whole = grad(|x: &Array| total(&vmap(f)(x)?))(&x).unwrap();
-        assert_eq!(whole.to_vec::<f32>().unwrap(), want);
+        assert_eq!(whole.values::<f32>(), want);
         // A capture that an outer transform follows has its gradient, through a checkpoint too.
         let outer = |w: &Array| {
             let inner = checkpoint(|x: &Array| total(&x.multiply(w)?.square()?));
             inner(&x)?.add(&total(w)?)
         };
         let dw = grad(outer)(&w).unwrap();
-        assert_eq!(dw.to_vec::<f32>().unwrap(), [41.0, 121.0]);
+        assert_eq!(dw.values::<f32>(), [41.0, 121.0]);
         let batched = Array::from_slice(&[2.0f32, 3.0, 2.0, 3.0], [2, 2]).unwrap();
         let dw = vmap(grad(outer))(&batched).unwrap();
-        assert_eq!(dw.to_vec::<f32>().unwrap(), [41.0, 121.0, 41.0, 121.0]);
-        assert_eq!(w.to_vec::<f32>().unwrap(), [2.0, 3.0]);
+        assert_eq!(dw.values::<f32>(), [41.0, 121.0, 41.0, 121.0]);
+        assert_eq!(w.values::<f32>(), [2.0, 3.0]);
     });
 }
 
@@ -186,7 +186,7 @@ fn checkpoints_compose_and_keep_the_bits() {
             let y = checkpoint(block)(&x.add(&checkpoint(block)(x)?)?)?;
             total(&y.multiply(x)?)
         };
-        let bits = |a: Array| a.to_bytes().unwrap();
+        let bits = |a: Array| a.bits();
         let want = bits(grad(plain)(&x).unwrap());
         assert_eq!(bits(grad(saved)(&x).unwrap()), want);
         assert_eq!(bits(grad(checkpoint(saved))(&x).unwrap()), want);
@@ -218,14 +218,11 @@ fn a_custom_rule_is_used_in_every_composition() {
                 .with_jvp(|_, t: &Array| t.multiply(&Array::scalar(2.0f32)))
         };
         let x = Array::from_slice(&[0.4f32, 1.6, 2.4, 3.6], [2, 2]).unwrap();
-        assert_eq!(
-            f().call(&x).unwrap().to_vec::<f32>().unwrap(),
-            [0.0, 2.0, 2.0, 4.0]
-        );
+        assert_eq!(f().call(&x).unwrap().values::<f32>(), [0.0, 2.0, 2.0, 4.0]);
         let loss = |x: &Array| total(&f().call(x)?.multiply(x)?);
         let want = [0.8f32, 5.2, 6.8, 11.2];
         let near = |a: Array| {
-            let a = a.to_vec::<f32>().unwrap();
+            let a = a.values::<f32>();
             assert!(
                 a.iter().zip(want).all(|(a, w)| (a - w).abs() < 1e-5),
                 "{a:?}"
@@ -237,13 +234,13 @@ fn a_custom_rule_is_used_in_every_composition() {
         near(grad(checkpoint(loss))(&x).unwrap());
         let ones = Array::full([2, 2], 1.0, Dtype::F32).unwrap();
         let pushed = jvp(|x: &Array| f().call(x), &x, &ones).unwrap().1;
-        assert_eq!(pushed.to_vec::<f32>().unwrap(), [2.0; 4]);
+        assert_eq!(pushed.values::<f32>(), [2.0; 4]);
         let pushed = jvp(vmap(|x: &Array| f().call(x)), &x, &ones).unwrap().1;
-        assert_eq!(pushed.to_vec::<f32>().unwrap(), [2.0; 4]);
+        assert_eq!(pushed.values::<f32>(), [2.0; 4]);
         // Without rules it is the function.
         let plain = custom_function(|x: &Array| x.square());
         let g = grad(|x: &Array| total(&plain.call(x)?))(&x).unwrap();
-        assert_eq!(g.to_vec::<f32>().unwrap(), [0.8, 3.2, 4.8, 7.2]);
+        assert_eq!(g.values::<f32>(), [0.8, 3.2, 4.8, 7.2]);
         // A batching rule.
         let sums = custom_function(|x: &Array| total(x)).with_vmap(|x: &Array, axes| {
             assert_eq!(axes, [Some(0)]);
@@ -251,7 +248,7 @@ fn a_custom_rule_is_used_in_every_composition() {
             Ok((x.sum([1], false)?.multiply(&ones)?, 0.into()))
         });
         let mapped = vmap(|x: &Array| sums.call(x))(&x).unwrap();
-        assert_eq!(mapped.to_vec::<f32>().unwrap(), [2.0, 6.0]);
+        assert_eq!(mapped.values::<f32>(), [2.0, 6.0]);
         let wrong =
             custom_function(|x: &Array| x.square()).with_vjp(|_, _, _| Ok(Array::scalar(1.0f32)));
         assert!(grad(|x: &Array| total(&wrong.call(x)?))(&x).is_err());
@@ -268,7 +265,7 @@ fn a_shared_operand_of_a_mapped_custom_function_has_the_sum_of_gradients() {
         total(&mapped(&(x.clone(), w.clone()))?)
     };
     let dw = grad(loss)(&vector(&[1.0, 1.0])).unwrap();
-    assert_eq!(dw.to_vec::<f32>().unwrap(), [4.0, 6.0]);
+    assert_eq!(dw.values::<f32>(), [4.0, 6.0]);
 }
 
 #[test]
@@ -276,19 +273,18 @@ fn no_gradient_passes_a_stop_and_dependencies_change_no_value() {
     on_each(|_| {
         let x = vector(&[2.0, 3.0]);
         let f = |x: &Array| total(&x.multiply(&stop_gradient(x)?)?);
-        assert_eq!(grad(f)(&x).unwrap().to_vec::<f32>().unwrap(), [2.0, 3.0]);
+        assert_eq!(grad(f)(&x).unwrap().values::<f32>(), [2.0, 3.0]);
         assert_eq!(
             vmap(grad(f))(&x.reshape([2, 1]).unwrap())
                 .unwrap()
-                .to_vec::<f32>()
-                .unwrap(),
+                .values::<f32>(),
             [2.0, 3.0]
         );
         let g = |x: &Array| {
             let (a, _) = depends(&(x.square()?, x.exp()?), &vec![x.log()?])?;
             total(&a)
         };
-        assert_eq!(grad(g)(&x).unwrap().to_vec::<f32>().unwrap(), [4.0, 6.0]);
+        assert_eq!(grad(g)(&x).unwrap().values::<f32>(), [4.0, 6.0]);
     });
     with_device(cpus()[0], || {
         let x = vector(&[2.0, 3.0]);

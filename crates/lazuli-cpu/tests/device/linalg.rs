@@ -315,7 +315,7 @@ fn elimination_gives_factors_solutions_and_determinants() {
                 let a = random(rng, shape, dtype);
                 let (p, l, u) = lu(&a).unwrap();
                 let (both, pivots) = lu_factor(&a).unwrap();
-                let (p, pivots) = (p.to_vec::<u32>().unwrap(), pivots.to_vec::<u32>().unwrap());
+                let (p, pivots) = (p.values::<u32>(), pivots.values::<u32>());
                 let all = matrices(&l)
                     .into_iter()
                     .zip(matrices(&u))

@@ -77,8 +77,8 @@ fn a_matrix_that_a_batch_shares_gives_each_the_bits_of_its_own_product() {
                 let (b, _) = viewed_as(&mut rng, &[17, 9], dtype, 2.0);
                 let own = b.broadcast_to([&lead[..], &[17, 9]].concat()).unwrap();
                 let own = own.copy().unwrap();
-                let shared = a.matmul(&b).unwrap().to_bytes().unwrap();
-                let apart = a.matmul(&own).unwrap().to_bytes().unwrap();
+                let shared = a.matmul(&b).unwrap().bits();
+                let apart = a.matmul(&own).unwrap().bits();
                 assert_eq!(shared, apart, "{dtype} {lead:?} {device:?}");
             }
         }
@@ -123,7 +123,7 @@ fn a_row_of_a_wide_product_does_not_know_the_others() {
         for row in [0, 3, 4, 36] {
             let one = a.narrow(0, row, row + 1).unwrap().matmul(&b).unwrap();
             let same = all.narrow(0, row, row + 1).unwrap();
-            assert_eq!(one.to_bytes().unwrap(), same.to_bytes().unwrap());
+            assert_eq!(one.bits(), same.bits());
         }
     });
 }
@@ -262,7 +262,7 @@ fn integers_are_summed_and_multiplied_but_not_both() {
     let x = Array::from_slice(&[1i32, 2, 3], [3]).unwrap();
     let both = [x.clone(), x.clone()];
     let outer = Array::einsum("i,j->ij", &both).unwrap();
-    assert_eq!(outer.to_vec::<i32>().unwrap(), [1, 2, 3, 2, 4, 6, 3, 6, 9]);
+    assert_eq!(outer.values::<i32>(), [1, 2, 3, 2, 4, 6, 3, 6, 9]);
     assert_eq!(
         Array::einsum("i->", &[x]).unwrap().item::<i32>().unwrap(),
         6
@@ -388,7 +388,7 @@ fn kronecker_products_keep_integers_and_ranks() {
     let b = Array::from_slice(&[0i32, 1], [2]).unwrap();
     let y = a.kron(&b).unwrap();
     assert_eq!(**y.shape(), [2, 4]);
-    assert_eq!(y.to_vec::<i32>().unwrap(), [0, 0, 0, 1, 0, 2, 0, 3]);
+    assert_eq!(y.values::<i32>(), [0, 0, 0, 1, 0, 2, 0, 3]);
 }
 
 #[test]
@@ -404,7 +404,7 @@ fn hadamard_transforms_are_orthogonal_and_those_of_the_reference() {
             (0..n).for_each(|i| eye[i * n + i] = 1.0);
             let eye = Array::from_slice(&eye, [n, n]).unwrap();
             let h = eye.hadamard_transform(Some(1.0)).unwrap();
-            let rows = h.to_vec::<f32>().unwrap();
+            let rows = h.values::<f32>();
             for (row, want) in rows.chunks(n).zip(want) {
                 let sum: i64 = (row.iter().zip(1..))
                     .map(|(&v, w): (_, i64)| v as i64 * w)
@@ -434,11 +434,7 @@ fn hadamard_transforms_are_orthogonal_and_those_of_the_reference() {
     }
     let whole = Array::from_slice(&[1i32, 2], [2]).unwrap();
     assert_eq!(
-        whole
-            .hadamard_transform(Some(1.0))
-            .unwrap()
-            .to_vec::<f32>()
-            .unwrap(),
+        whole.hadamard_transform(Some(1.0)).unwrap().values::<f32>(),
         [3.0, -1.0]
     );
 }

@@ -119,7 +119,7 @@ fn large_transposes_and_picks_move_every_element() {
         for dtype in [Dtype::U8, Dtype::U16, Dtype::U32, Dtype::U64] {
             let t = x.astype(dtype).unwrap().matrix_transpose().unwrap();
             let t = t.copy().unwrap().astype(Dtype::U32).unwrap();
-            let t = t.to_vec::<u32>().unwrap();
+            let t = t.values::<u32>();
             let mask = (1u64 << (8 * dtype.size()).min(32)) - 1;
             for c in 0..columns {
                 for r in 0..rows {
@@ -130,7 +130,7 @@ fn large_transposes_and_picks_move_every_element() {
         }
         let order: Vec<i32> = (0..rows as i32).rev().collect();
         let i = Array::from_slice(&order, [rows]).unwrap();
-        let y = x.take(&i, 0).unwrap().to_vec::<u32>().unwrap();
+        let y = x.take(&i, 0).unwrap().values::<u32>();
         assert_eq!(y[..columns], values[(rows - 1) * columns..], "{device:?}");
     });
 }

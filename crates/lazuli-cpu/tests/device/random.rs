@@ -56,16 +56,13 @@ fn narrow_bits_are_the_bytes_of_words() {
     on_each(|_| {
         for bytes in [0usize, 1, 2, 3, 4, 5, 7, 8, 4099, 131_077] {
             let words = bits([bytes.div_ceil(4)], 4, Some(&the_key())).unwrap();
-            let words = words.to_bytes().unwrap();
+            let words = words.bits();
             let narrow = bits([bytes], 1, Some(&the_key())).unwrap();
-            assert_eq!(narrow.to_vec::<u8>().unwrap(), words[..bytes]);
+            assert_eq!(narrow.values::<u8>(), words[..bytes]);
             let pairs = bits([bytes / 2], 2, Some(&the_key())).unwrap();
             let words = bits([(bytes / 2).div_ceil(2)], 4, Some(&the_key())).unwrap();
             assert_eq!(pairs.dtype(), Dtype::U16);
-            assert_eq!(
-                pairs.to_bytes().unwrap(),
-                words.to_bytes().unwrap()[..bytes / 2 * 2]
-            );
+            assert_eq!(pairs.bits(), words.bits()[..bytes / 2 * 2]);
         }
     });
 }
@@ -149,14 +146,14 @@ fn wide_ranges_of_integers_have_no_gaps() {
             Dtype::I32,
             Some(&the_key()),
         );
-        let x = x.unwrap().to_vec::<i32>().unwrap();
+        let x = x.unwrap().values::<i32>();
         // In single precision nearly all would be multiples of 64.
         let even = x.iter().filter(|&x| x % 2 == 0).count();
         assert!((1850..2250).contains(&even), "{even}");
         assert!(x.iter().all(|&x| (0..i32::MAX).contains(&x)));
         let (low, high) = (Array::scalar(u32::MAX - 9), Array::scalar(u32::MAX));
         let x = randint(&low, &high, [4096], Dtype::U32, Some(&the_key())).unwrap();
-        let mut seen = x.to_vec::<u32>().unwrap();
+        let mut seen = x.values::<u32>();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen, (u32::MAX - 9..u32::MAX).collect::<Vec<_>>());
@@ -242,12 +239,12 @@ fn a_batch_of_keys_gives_the_bits_of_each() {
                 |k: &[Array]| normal([n], Dtype::F32, None, None, Some(&k[0])).map(|x| vec![x]);
             let each = |k: &[Array]| vmap(draw, k, &[Some(0)]);
             let nested = vmap(each, std::slice::from_ref(&rows), &[Some(1)]).unwrap();
-            let nested = nested[0].to_vec::<f32>().unwrap();
+            let nested = nested[0].values::<f32>();
             for i in 0..2 {
                 for j in 0..3 {
                     let at = i * 3 + j;
                     let key = keys.narrow(0, at, at + 1).unwrap().reshape([2]).unwrap();
-                    let alone = draw(&[key]).unwrap()[0].to_vec::<f32>().unwrap();
+                    let alone = draw(&[key]).unwrap()[0].values::<f32>();
                     assert_eq!(nested[(j * 2 + i) * n..][..n], alone, "{n}");
                 }
             }
@@ -258,9 +255,7 @@ fn a_batch_of_keys_gives_the_bits_of_each() {
             Ok(vec![x[0].add(&draw)?])
         };
         let x = Array::zeros([3, 2], Dtype::F32).unwrap();
-        let all = vmap(fixed, &[x], &[Some(0)]).unwrap()[0]
-            .to_vec::<f32>()
-            .unwrap();
+        let all = vmap(fixed, &[x], &[Some(0)]).unwrap()[0].values::<f32>();
         assert_eq!(all[..2], all[2..4]);
     });
 }
@@ -282,15 +277,15 @@ fn a_draw_without_a_key_continues_the_sequence() {
 
         // The same draws in a scope, from a key that is computed.
         let start = random::key(5).add(&Array::scalar(0u32)).unwrap();
-        let before = state().to_vec::<u32>().unwrap();
+        let before = state().values::<u32>();
         let (drawn, last) = with_state(&start, || {
             normal([3], Dtype::F32, None, None, None).unwrap();
             normal([3], Dtype::F32, None, None, None).unwrap()
         });
         golden.get("seeded.1").near(&drawn, 4.0);
-        assert_eq!(state().to_vec::<u32>().unwrap(), before);
+        assert_eq!(state().values::<u32>(), before);
         let threads: Vec<_> = (0..4)
-            .map(|_| std::thread::spawn(|| bits([2], 4, None).unwrap().to_vec::<u32>().unwrap()))
+            .map(|_| std::thread::spawn(|| bits([2], 4, None).unwrap().values::<u32>()))
             .collect();
         let mut words: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
         words.sort_unstable();

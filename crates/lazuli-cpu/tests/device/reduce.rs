@@ -231,46 +231,34 @@ fn a_row_is_reduced_alone() {
         let noise = more.divide(&Array::scalar(0.0f32)).unwrap();
         for &device in cpus() {
             with_device(device, || {
-                let all = rows.sum(1, false).unwrap().to_bytes().unwrap();
-                let soft = rows.softmax(-1).unwrap().to_bytes().unwrap();
+                let all = rows.sum(1, false).unwrap().bits();
+                let soft = rows.softmax(-1).unwrap().bits();
                 for r in 0..9 {
                     let row = rows.narrow(0, r, r + 1).unwrap();
-                    assert_eq!(
-                        row.sum(1, false).unwrap().to_bytes().unwrap(),
-                        all[4 * r..][..4]
-                    );
-                    assert_eq!(
-                        row.softmax(-1).unwrap().to_bytes().unwrap(),
-                        soft[4 * d * r..][..4 * d]
-                    );
+                    assert_eq!(row.sum(1, false).unwrap().bits(), all[4 * r..][..4]);
+                    assert_eq!(row.softmax(-1).unwrap().bits(), soft[4 * d * r..][..4 * d]);
                     // The same row inside a wider matrix of NaN and infinity.
                     let left = noise.narrow(0, 0, 1).unwrap().narrow(1, 0, 3).unwrap();
                     let wide = Array::concatenate(&[left, row], 1).unwrap();
                     let stray = noise.narrow(0, 0, 4).unwrap();
                     let wide = Array::concatenate(&[stray, wide], 0).unwrap();
                     let again = wide.narrow(0, 4, 5).unwrap().narrow(1, 3, d + 3).unwrap();
-                    assert_eq!(
-                        again.sum(1, false).unwrap().to_bytes().unwrap(),
-                        all[4 * r..][..4]
-                    );
+                    assert_eq!(again.sum(1, false).unwrap().bits(), all[4 * r..][..4]);
                 }
                 // By columns: a column alone, and among others.
                 let columns = rows.matrix_transpose().unwrap().copy().unwrap();
-                let sums = columns.sum(0, false).unwrap().to_bytes().unwrap();
+                let sums = columns.sum(0, false).unwrap().bits();
                 for c in 0..9 {
                     let one = columns.narrow(1, c, c + 1).unwrap();
-                    assert_eq!(
-                        one.sum(0, false).unwrap().to_bytes().unwrap(),
-                        sums[4 * c..][..4]
-                    );
+                    assert_eq!(one.sum(0, false).unwrap().bits(), sums[4 * c..][..4]);
                 }
             });
         }
         for pair in cpus().chunks(2) {
             let run = |device| {
                 with_device(device, || {
-                    let all = rows.sum([0, 1], false).unwrap().to_bytes().unwrap();
-                    let down = rows.sum(0, false).unwrap().to_bytes().unwrap();
+                    let all = rows.sum([0, 1], false).unwrap().bits();
+                    let down = rows.sum(0, false).unwrap().bits();
                     [all, down].concat()
                 })
             };

@@ -144,7 +144,7 @@ proptest! {
 fn the_first_of_an_exclusive_scan_changes_nothing() {
     on_each(|_| {
         let x = Array::from_slice(&[3i32, 1, 4], [3]).unwrap();
-        let of = |y: Result<Array>| y.unwrap().to_vec::<i32>().unwrap();
+        let of = |y: Result<Array>| y.unwrap().values::<i32>();
         assert_eq!(of(x.cumsum(0, false, false)), [0, 3, 4]);
         assert_eq!(of(x.cumsum(0, true, false)), [5, 4, 0]);
         assert_eq!(of(x.cumprod(0, false, false)), [1, 3, 3]);
@@ -171,9 +171,9 @@ fn two_dots_flatten_and_a_scalar_has_one_element() {
             .unwrap()
             .cumsum(.., false, true)
             .unwrap();
-        assert_eq!(y.to_vec::<f32>().unwrap(), [3.0, 4.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(y.values::<f32>(), [3.0, 4.0, 4.0, 6.0, 8.0, 10.0]);
         let y = Array::scalar(3.0f32).cummax(.., false, true).unwrap();
-        assert_eq!(y.to_vec::<f32>().unwrap(), [3.0]);
+        assert_eq!(y.values::<f32>(), [3.0]);
         assert!(Array::scalar(3.0f32).cumsum(0, false, true).is_err());
         for shape in [[0, 3], [3, 0]] {
             let x = Array::zeros(shape, Dtype::F32).unwrap();
@@ -239,10 +239,10 @@ fn a_line_is_scanned_alone() {
             with_device(device, || {
                 let whole = x.cumsum(1, false, true).unwrap();
                 let down = columns.cumsum(0, false, true).unwrap();
-                let all = whole.to_bytes().unwrap();
-                assert_eq!(down.matrix_transpose().unwrap().to_bytes().unwrap(), all);
+                let all = whole.bits();
+                assert_eq!(down.matrix_transpose().unwrap().bits(), all);
                 let row = x.narrow(0, 5, 6).unwrap().cumsum(1, false, true).unwrap();
-                assert_eq!(row.to_bytes().unwrap(), all[20 * len..][..4 * len]);
+                assert_eq!(row.bits(), all[20 * len..][..4 * len]);
                 assert_eq!(*bits.get_or_insert(all.clone()), all, "{device:?}");
             });
         }

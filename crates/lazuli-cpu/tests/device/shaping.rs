@@ -228,12 +228,12 @@ fn ranges_have_even_steps_in_every_dtype() {
             assert_near(&x, &want, 1.0, &format!("{dtype}"));
         }
         let far = Array::arange(0.0, 1e6, 0.1, Dtype::F32).unwrap();
-        assert_eq!(far.to_vec::<f32>().unwrap()[9_999_999], 999999.9);
+        assert_eq!(far.values::<f32>()[9_999_999], 999999.9);
         assert!(Array::arange(0.0, 10.0, 0.0, Dtype::F32).is_err());
         assert!(Array::arange(0.0, 3.0, 1.0, Dtype::Bool).is_err());
         assert!(Array::arange(0.0, 1e300, 1.0, Dtype::F32).is_err());
         let line = Array::linspace(0.0, 1.0, 5, Dtype::F32).unwrap();
-        assert_eq!(line.to_vec::<f32>().unwrap(), [0.0, 0.25, 0.5, 0.75, 1.0]);
+        assert_eq!(line.values::<f32>(), [0.0, 0.25, 0.5, 0.75, 1.0]);
         assert_eq!(
             ints(&Array::linspace(0.0, 10.0, 5, Dtype::I32).unwrap()).1,
             [0, 2, 5, 7, 10]
@@ -263,7 +263,7 @@ fn ranges_have_even_steps_in_every_dtype() {
 #[test]
 fn windows_taper() {
     on_each(|_| {
-        let of = |w: lazuli_core::Result<Array>| w.unwrap().to_vec::<f32>().unwrap();
+        let of = |w: lazuli_core::Result<Array>| w.unwrap().values::<f32>();
         let near = |got: Vec<f32>, want: &[f32]| {
             assert_eq!(got.len(), want.len());
             let close = |(g, w): (&f32, &f32)| (g - w).abs() < 1e-6;

@@ -11,10 +11,10 @@ fn truth_values_are_read_as_bool() {
     on_each(|device| {
         let x = Array::from([[1.0f32, 5.0], [3.0, 4.0]]);
         let large = x.greater(&Array::scalar(3.5f32)).unwrap();
-        let seen = large.to_vec::<bool>().unwrap();
+        let seen = large.values::<bool>();
         assert_eq!(seen, [false, true, false, true], "{device:?}");
         let turned = large.transpose(..).unwrap();
-        let seen = turned.to_vec::<bool>().unwrap();
+        let seen = turned.values::<bool>();
         assert_eq!(seen, [false, false, true, true], "{device:?}");
         assert!(large.any(.., false).unwrap().item::<bool>().unwrap());
         assert!(!large.all(.., false).unwrap().item::<bool>().unwrap());
@@ -40,7 +40,7 @@ fn arrays_are_made_of_bool() {
         for array in &each {
             assert_eq!(array.dtype(), Dtype::Bool);
             // Through a kernel of the device and back.
-            let inverted = (!array).to_vec::<bool>().unwrap();
+            let inverted = (!array).values::<bool>();
             assert_eq!(inverted, truths.map(|t| !t), "{device:?}");
         }
         assert!(Array::scalar(true).item::<bool>().unwrap());
@@ -55,10 +55,10 @@ fn every_byte_but_zero_is_true() {
     let shown = Array::from_foreign(Arc::new(bytes.clone()), Dtype::Bool, [256]).unwrap();
     on_each(|device| {
         for array in [&copied, &shown] {
-            assert_eq!(array.to_vec::<bool>().unwrap(), truths, "{device:?}");
+            assert_eq!(array.values::<bool>(), truths, "{device:?}");
             // Kernels see the same: comparing bytes with 1 or adding them up would tell.
             let same = array.equal(&Array::scalar(true)).unwrap();
-            assert_eq!(same.to_vec::<bool>().unwrap(), truths, "{device:?}");
+            assert_eq!(same.values::<bool>(), truths, "{device:?}");
             assert_eq!(
                 array.sum(.., false).unwrap().item::<i32>().unwrap(),
                 255,
@@ -67,6 +67,6 @@ fn every_byte_but_zero_is_true() {
         }
         // Bytes seen as truth values keep their bits, and are still read as Rust's two.
         let viewed = Array::from(&bytes[..]).view_as(Dtype::Bool).unwrap();
-        assert_eq!(viewed.to_vec::<bool>().unwrap(), truths, "{device:?}");
+        assert_eq!(viewed.values::<bool>(), truths, "{device:?}");
     });
 }

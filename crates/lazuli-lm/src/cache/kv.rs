@@ -17,12 +17,12 @@ const CHUNK: usize = 256;
 /// Keys and values of one layer.
 #[derive(Clone, Debug)]
 pub struct KvCache {
-    keys: Cached,
-    values: Cached,
+    pub(super) keys: Cached,
+    pub(super) values: Cached,
     /// What a token sees of the past; none: everything.
-    window: Option<u32>,
-    ring: Option<Ring>,
-    dtype: Dtype,
+    pub(super) window: Option<u32>,
+    pub(super) ring: Option<Ring>,
+    pub(super) dtype: Dtype,
 }
 
 impl KvCache {

@@ -15,6 +15,7 @@ mod rewind;
 mod rows;
 mod slot;
 mod snapshot;
+mod tree;
 
 use lazuli_core::ops::cache::Ring;
 use lazuli_core::ops::quantized::Affine;
@@ -153,6 +154,15 @@ impl Caches {
 
     pub(crate) fn layers_mut(&mut self) -> &mut [LayerCache] {
         &mut self.layers
+    }
+
+    /// The layers, to be given back as a call left them ([`Caches::set_layers`]).
+    pub(crate) fn take_layers(&mut self) -> Vec<LayerCache> {
+        std::mem::take(&mut self.layers)
+    }
+
+    pub(crate) fn set_layers(&mut self, layers: Vec<LayerCache>) {
+        self.layers = layers;
     }
 
     fn kv(&self) -> impl Iterator<Item = &KvCache> {

@@ -10,15 +10,15 @@ use crate::config::GatedDelta;
 #[derive(Clone, Debug)]
 pub struct RecurrentCache {
     /// `[slots, taps - 1, channels]`, oldest first.
-    conv: Array,
+    pub(super) conv: Array,
     /// `[slots, value_heads, value_dim, key_dim]`, `f32`.
-    delta: Array,
-    memory: Memory,
+    pub(super) delta: Array,
+    pub(super) memory: Memory,
 }
 
 /// What a cache keeps of the last call.
 #[derive(Clone, Debug)]
-enum Memory {
+pub(super) enum Memory {
     Nothing,
     /// Whatever the coming call brings.
     Asked,
@@ -27,11 +27,19 @@ enum Memory {
 
 /// The states before a call, and what its rows brought.
 #[derive(Clone, Debug)]
-struct Kept {
-    core: DeltaCore,
-    conv: Array,
-    delta: Array,
-    input: DeltaRows,
+pub(super) struct Kept {
+    pub(super) core: DeltaCore,
+    pub(super) conv: Array,
+    pub(super) delta: Array,
+    pub(super) input: DeltaRows,
+}
+
+impl Kept {
+    /// What changes from call to call.
+    pub(super) fn arrays(&self) -> [&Array; 5] {
+        let DeltaRows { qkv, a, b } = &self.input;
+        [&self.conv, &self.delta, qkv, a, b]
+    }
 }
 
 impl RecurrentCache {
@@ -143,8 +151,7 @@ impl RecurrentCache {
     pub(super) fn arrays(&self) -> Vec<Array> {
         let mut all = vec![self.conv.clone(), self.delta.clone()];
         if let Memory::Kept(kept) = &self.memory {
-            let DeltaRows { qkv, a, b } = &kept.input;
-            all.extend([&kept.conv, &kept.delta, qkv, a, b].map(Array::clone));
+            all.extend(kept.arrays().map(Array::clone));
         }
         all
     }

@@ -238,7 +238,7 @@ impl<'m> Session<'m> {
             if produced == options.max_tokens.min(room) {
                 break;
             }
-            logits = self.step(&[token], Role::Generated)?;
+            logits = self.step(token)?;
         }
         out.decode_seconds = decode_from.elapsed().as_secs_f64();
         let mut rest = stops.push(&detokenizer.finish()?).text;
@@ -250,13 +250,20 @@ impl<'m> Session<'m> {
         Ok(out)
     }
 
-    /// Logits of the last of `tokens`, `[vocab]` `f32`, after feeding them at the end of the sequence.
-    fn step(&mut self, tokens: &[u32], role: Role) -> Result<Array> {
-        let rows = Rows::single(self.cached.len(), tokens.len(), role)?;
+    /// Logits `[1, vocab]` after a generated token, fed at the end of the sequence.
+    fn step(&mut self, token: u32) -> Result<Array> {
+        let rows = Rows::single(self.cached.len(), 1, Role::Generated)?;
+        let logits = self.lm.model.step(&[token], &rows, &mut self.caches)?;
+        self.cached.push(token);
+        Ok(logits)
+    }
+
+    /// Logits `[1, vocab]` of the last of `tokens`, a piece of the prompt, fed at the end of the sequence.
+    fn feed(&mut self, tokens: &[u32]) -> Result<Array> {
+        let rows = Rows::single(self.cached.len(), tokens.len(), Role::Prompt)?;
         let hidden = self.lm.model.forward(tokens, &rows, &mut self.caches)?;
         let last = hidden.narrow(0, tokens.len() - 1, tokens.len())?;
         let logits = self.lm.model.logits(&last)?;
-        let logits = logits.reshape([logits.elements()])?;
         self.caches.eval_with(&[&logits])?;
         self.cached.extend_from_slice(tokens);
         Ok(logits)
@@ -273,7 +280,7 @@ impl<'m> Session<'m> {
         loop {
             let at = self.cached.len();
             let end = at + chunk(at, prompt.len() - at, step, self.caches.chunk_limit(at));
-            let logits = self.step(&prompt[at..end], Role::Prompt)?;
+            let logits = self.feed(&prompt[at..end])?;
             let flow = on_event(Event::Prefill {
                 done: end - start,
                 total: prompt.len() - start,

@@ -2,23 +2,28 @@
 //!
 //! One composition serves every family; the [`Config`] says which blocks each layer has. A forward
 //! builds a graph and computes nothing; [`Model::step`] and [`Model::prefill`] compute what they build,
-//! logits and caches in one pass, so that no cache keeps a graph alive.
+//! logits and caches in one pass, so that no cache keeps a graph alive. Calls of generated tokens come
+//! again and again with the same shapes: they are traced once and run as one plan (`plan.rs`).
 
 mod error;
 mod info;
 mod load;
+mod plan;
+
+use std::sync::Arc;
 
 use lazuli_core::{Array, Dtype, Result, Role, Rows, Sequence};
 use lazuli_nn::{Embedding, Linear, Parameters, RmsNorm, Visitor, join};
 
 use crate::blocks::{Call, Layer};
-use crate::cache::{CacheOptions, Caches};
+use crate::cache::{CacheOptions, Caches, LayerCache};
 use crate::config::Config;
 use crate::weights::Source;
 
 pub use error::Error;
 pub use info::{Info, TensorInfo};
 pub use load::LoadOptions;
+use plan::Plans;
 
 /// Prompts are cut at multiples of this position, where blocked recurrences begin.
 const BLOCK: usize = 64;
@@ -37,6 +42,8 @@ pub struct Model {
     inverse: Array,
     /// Factor of cosines and sines.
     rope_scaling: f32,
+    /// Plans of calls, shared by clones, which have the same weights.
+    plans: Arc<Plans>,
 }
 
 impl Model {
@@ -70,6 +77,7 @@ impl Model {
             },
             inverse: Array::from_slice(&rope.inverse, [1, rope.inverse.len()])?,
             rope_scaling: rope.attention_scaling,
+            plans: Arc::new(plan::plans()),
             config: config.clone(),
         })
     }
@@ -99,6 +107,11 @@ impl Model {
     /// When there is not one token per row, a token is outside the vocabulary, or a sequence does not
     /// continue what its slot holds.
     pub fn forward(&self, tokens: &[u32], rows: &Rows, caches: &mut Caches) -> Result<Array> {
+        self.forward_array(&self.tokens(tokens)?, rows, caches)
+    }
+
+    /// Tokens of the vocabulary as an array.
+    fn tokens(&self, tokens: &[u32]) -> Result<Array> {
         if let Some(token) = tokens.iter().find(|&&t| t as usize >= self.config.vocab) {
             return Err(lazuli_core::Error::index(
                 "forward",
@@ -108,7 +121,7 @@ impl Model {
                 ),
             ));
         }
-        self.forward_array(&Array::from_slice(tokens, [tokens.len()])?, rows, caches)
+        Array::from_slice(tokens, [tokens.len()])
     }
 
     /// [`Model::forward`] of tokens that may still have to be computed, `[t]` integers. One outside the
@@ -117,27 +130,28 @@ impl Model {
     /// # Errors
     /// As [`Model::forward`].
     pub fn forward_array(&self, tokens: &Array, rows: &Rows, caches: &mut Caches) -> Result<Array> {
-        if **tokens.shape() != [rows.tokens()] {
-            return Err(lazuli_core::Error::shape(
-                "forward",
-                format!(
-                    "the call has {} rows, the tokens are {}",
-                    rows.tokens(),
-                    tokens.shape()
-                ),
-            ));
-        }
+        check_count(tokens, rows)?;
         let mut next = caches.clone();
         next.begin(rows)?;
-        let mut x = self.embedding.forward(tokens)?;
-        let call = self.call(rows)?;
-        for (layer, cache) in self.layers.iter().zip(next.layers_mut()) {
-            x = layer.forward(&x, &call, cache)?;
-        }
-        let hidden = self.norm.forward(&x)?;
+        let hidden = self.through_layers(tokens, rows, next.layers_mut())?;
         next.commit(rows);
         *caches = next;
         Ok(hidden)
+    }
+
+    /// Hidden states after the final norm; `caches`, one a layer, have room for the call.
+    fn through_layers(
+        &self,
+        tokens: &Array,
+        rows: &Rows,
+        caches: &mut [LayerCache],
+    ) -> Result<Array> {
+        let mut x = self.embedding.forward(tokens)?;
+        let call = self.call(rows)?;
+        for (layer, cache) in self.layers.iter().zip(caches) {
+            x = layer.forward(&x, &call, cache)?;
+        }
+        self.norm.forward(&x)
     }
 
     /// Logits `[t, vocab]`, `f32`, of hidden states `[t, hidden]`, in the arithmetic of generated tokens
@@ -158,8 +172,10 @@ impl Model {
     /// # Errors
     /// As [`Model::forward`]; else the first error of the computation.
     pub fn step(&self, tokens: &[u32], rows: &Rows, caches: &mut Caches) -> Result<Array> {
-        let hidden = self.forward(tokens, rows, caches)?;
-        let logits = self.logits(&hidden)?;
+        let logits = match plan::comes_again(rows) {
+            true => self.planned(&self.tokens(tokens)?, rows, caches)?,
+            false => self.logits(&self.forward(tokens, rows, caches)?)?,
+        };
         caches.eval_with(&[&logits])?;
         Ok(logits)
     }
@@ -217,6 +233,21 @@ impl Model {
             sin: scaled(angles.sin()?)?,
         })
     }
+}
+
+/// One token per row.
+fn check_count(tokens: &Array, rows: &Rows) -> Result<()> {
+    if **tokens.shape() == [rows.tokens()] {
+        return Ok(());
+    }
+    Err(lazuli_core::Error::shape(
+        "forward",
+        format!(
+            "the call has {} rows, the tokens are {}",
+            rows.tokens(),
+            tokens.shape()
+        ),
+    ))
 }
 
 /// Tokens of the next prefill step of a sequence that holds `first`, when `left` are to come: at most

@@ -5,6 +5,9 @@ use crate::Pool;
 use crate::kernels::math::Shared;
 use crate::kernels::seq::Seq;
 
+/// Bytes that one thread writes sooner than it can share them.
+const SHARED: usize = 64 << 10;
+
 /// Where rows go.
 #[derive(Clone, Copy, Debug)]
 pub struct Append<'a> {
@@ -34,7 +37,7 @@ pub fn append<T: Copy + Send + Sync>(pool: &Pool, place: &Append<'_>, rows: &[T]
     );
     let cache = Shared::new(cache);
     // One part per head: rows of a ring that wraps within a call must be written in order.
-    pool.run(place.heads, &|head| {
+    let write = |head: usize| {
         let mut row = 0;
         for seq in place.seqs {
             for i in 0..seq.len as usize {
@@ -47,5 +50,10 @@ pub fn append<T: Copy + Send + Sync>(pool: &Pool, place: &Append<'_>, rows: &[T]
                 row += 1;
             }
         }
-    });
+    };
+    if count * place.heads * place.width * size_of::<T>() < SHARED {
+        (0..place.heads).for_each(write);
+    } else {
+        pool.run(place.heads, &write);
+    }
 }

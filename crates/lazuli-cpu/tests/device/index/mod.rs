@@ -15,7 +15,7 @@ fn an_index_is_written_as_it_is_said() {
             .unwrap()
             .reshape([2, 3, 4])
             .unwrap();
-        let shown = |a: Array| (a.shape().to_vec(), a.to_vec::<i32>().unwrap());
+        let shown = |a: Array| (a.shape().to_vec(), a.values::<i32>());
         assert_eq!(shown(x.get((1, 2, 3)).unwrap()), (vec![], vec![23]));
         assert_eq!(
             shown(x.get((-1, 0, 1..3)).unwrap()),
@@ -38,17 +38,17 @@ fn an_index_is_written_as_it_is_said() {
             .set(1, array![[-1, -2, -3, -4]])
             .unwrap();
         assert_eq!(
-            y.to_vec::<i32>().unwrap()[..14],
+            y.values::<i32>()[..14],
             [0, 0, 0, 0, 4, 0, 0, 0, 8, 0, 0, 0, -1, -2]
         );
         let y = array![1.5, 2.0].at([0, 0]).divide(2.0).unwrap();
-        assert_eq!(y.to_vec::<f32>().unwrap(), [0.375, 2.0]);
+        assert_eq!(y.values::<f32>(), [0.375, 2.0]);
         let y = array![7, 16_777_217].at(0).divide(2).unwrap();
-        assert_eq!(y.to_vec::<i32>().unwrap(), [3, 16_777_217]);
+        assert_eq!(y.values::<i32>(), [3, 16_777_217]);
         let y = array![5, 6, 7].at([1, 1, -1]).subtract(2).unwrap();
-        assert_eq!(y.to_vec::<i32>().unwrap(), [5, 2, 5]);
+        assert_eq!(y.values::<i32>(), [5, 2, 5]);
         let y = x.at(x.greater(&array![20]).unwrap()).add(100).unwrap();
-        assert_eq!(y.to_vec::<i32>().unwrap()[20..], [20, 121, 122, 123]);
+        assert_eq!(y.values::<i32>()[20..], [20, 121, 122, 123]);
     });
 }
 
@@ -82,8 +82,8 @@ fn axes_of_index_arrays_stand_where_numpy_puts_them() {
             let value = Array::full(*want, 5.0, Dtype::U8).unwrap();
             let written = of.set(index.clone(), &value).unwrap();
             let seen = written.get(index.clone()).unwrap();
-            assert_eq!(seen.to_vec::<u8>().unwrap(), value.to_vec::<u8>().unwrap());
-            let fives = written.to_vec::<u8>().unwrap();
+            assert_eq!(seen.values::<u8>(), value.values::<u8>());
+            let fives = written.values::<u8>();
             let fives = fives.iter().filter(|&&v| v == 5).count();
             assert!(fives <= value.elements(), "{index:?} {device:?}");
         }
@@ -96,9 +96,9 @@ fn axes_longer_than_31_bits_are_indexed() {
         let long = 5_usize << 30;
         let x = Array::full([long], 3.0, Dtype::U8).unwrap();
         let tail = x.get(long - 2..).unwrap();
-        assert_eq!(tail.to_vec::<u8>().unwrap(), [3, 3]);
+        assert_eq!(tail.values::<u8>(), [3, 3]);
         let at = Array::from([long as i64 - 1, -(long as i64)]);
-        assert_eq!(x.take(&at, 0).unwrap().to_vec::<u8>().unwrap(), [3, 3]);
+        assert_eq!(x.take(&at, 0).unwrap().values::<u8>(), [3, 3]);
         assert!(x.get(long).is_err());
         let at = Array::from(vec![long as i64]);
         let error = x.take(&at, 0).unwrap().eval().unwrap_err().to_string();
@@ -202,12 +202,12 @@ fn large_scatters_do_not_depend_on_threads() {
     let at = Array::from(at);
     on_each(|device| {
         let x = Array::zeros([100, 200], Dtype::F32).unwrap();
-        let got = x.at(&at).add(&updates).unwrap().to_vec::<f32>().unwrap();
+        let got = x.at(&at).add(&updates).unwrap().values::<f32>();
         assert_eq!(got, want, "{device:?}");
         // And the many indices of an element each.
         let long = Array::arange(0.0, 200_000.0, 1.0, Dtype::I64).unwrap();
         let back = long.get(step(.., -1)).unwrap();
-        let got = long.take(&back, 0).unwrap().to_vec::<i64>().unwrap();
+        let got = long.take(&back, 0).unwrap().values::<i64>();
         assert!(got.iter().rev().copied().eq(0..200_000), "{device:?}");
     });
 }
@@ -221,7 +221,7 @@ fn strides_and_bits_show_the_same_bytes() {
             .unwrap();
         let windows = x.as_strided([4, 3], &[2, 1], 1).unwrap();
         assert_eq!(
-            windows.to_vec::<i32>().unwrap(),
+            windows.values::<i32>(),
             [1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9]
         );
         // Of a view, its elements in order.
@@ -230,7 +230,7 @@ fn strides_and_bits_show_the_same_bytes() {
             .unwrap()
             .as_strided([3], &[-1], 2)
             .unwrap();
-        assert_eq!(turned.to_vec::<i32>().unwrap(), [8, 4, 0]);
+        assert_eq!(turned.values::<i32>(), [8, 4, 0]);
         let error = x.as_strided([4, 3], &[3, 1], 1).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -238,24 +238,21 @@ fn strides_and_bits_show_the_same_bytes() {
         );
         let ones = array![1.0, -2.0];
         assert_eq!(
-            ones.view_as(Dtype::U32).unwrap().to_vec::<u32>().unwrap(),
+            ones.view_as(Dtype::U32).unwrap().values::<u32>(),
             [0x3f80_0000, 0xc000_0000]
         );
         let halves = ones.view_as(Dtype::U16).unwrap();
-        assert_eq!(halves.to_vec::<u16>().unwrap(), [0, 0x3f80, 0, 0xc000]);
+        assert_eq!(halves.values::<u16>(), [0, 0x3f80, 0, 0xc000]);
         assert_eq!(
-            halves.view_as(Dtype::F32).unwrap().to_vec::<f32>().unwrap(),
+            halves.view_as(Dtype::F32).unwrap().values::<f32>(),
             [1.0, -2.0]
         );
         // From an offset that the wider elements do not divide, and through a computation.
         let odd = halves.narrow(0, 1, 3).unwrap().view_as(Dtype::U32).unwrap();
-        assert_eq!(
-            odd.add(&array![1u32]).unwrap().to_vec::<u32>().unwrap(),
-            [0x3f81]
-        );
+        assert_eq!(odd.add(&array![1u32]).unwrap().values::<u32>(), [0x3f81]);
         let last = ones.narrow(0, 1, 2).unwrap().view_as(Dtype::U16).unwrap();
         assert_eq!(
-            last.add(&array![0u16]).unwrap().to_vec::<u16>().unwrap(),
+            last.add(&array![0u16]).unwrap().values::<u16>(),
             [0, 0xc000]
         );
         assert!(halves.narrow(0, 0, 3).unwrap().view_as(Dtype::F32).is_err());
@@ -266,9 +263,7 @@ fn strides_and_bits_show_the_same_bytes() {
 fn gradients_of_writes_hold_at_zeros_ties_and_repeats() {
     let slopes = |f: fn(&Array, &Array) -> lazuli_core::Result<Array>, x: Array, v: Array| {
         let both = grad(|a| f(&a[0], &a[1])?.sum(.., false), &[x, v]).unwrap();
-        both.iter()
-            .map(|g| g.to_vec::<f32>().unwrap())
-            .collect::<Vec<_>>()
+        both.iter().map(|g| g.values::<f32>()).collect::<Vec<_>>()
     };
     on_each(|_| {
         // 2 · 0 · 5: only the zero's own slope is not zero.

@@ -17,6 +17,8 @@ mod append;
 mod cache;
 mod merge;
 mod panel;
+#[cfg(target_arch = "x86_64")]
+mod prompt;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -26,10 +28,12 @@ pub use append::{Append, append};
 pub use cache::{Affine, Cache, Ring, Strides};
 
 use super::floats::{Floats, FloatsMut};
-use super::math::{Entry, Scratch, Shared};
+use super::math::{Entry, Kernel, Scratch, Shared};
 use super::seq::Seq;
 use crate::{Isa, Pool};
 use merge::Merge;
+#[cfg(target_arch = "x86_64")]
+use prompt::Prompt;
 use unit::{Job, Out, Unit};
 
 /// Positions of a tile.
@@ -38,6 +42,8 @@ pub(crate) const TILE: usize = 32;
 pub const SPLIT: usize = 512;
 /// Query heads times rows that share a tile's panels, about.
 const BLOCK: usize = 128;
+/// The same for prompts by tiles, whose panels cost more beside the rest.
+const PROMPT_BLOCK: usize = 256;
 /// Rows up to which a call may be spread over splits; its partials stay small.
 const SPREAD_ROWS: usize = 8;
 /// Units per thread below which a call is spread over splits.
@@ -82,6 +88,9 @@ pub struct Attention {
     floats: Entry<Unit<false>>,
     merge_pairs: Entry<Merge<true>>,
     merge_floats: Entry<Merge<false>>,
+    /// For rows of prompts, what takes the place of `pairs`.
+    #[cfg(target_arch = "x86_64")]
+    prompts: Option<Entry<Prompt>>,
 }
 
 impl Attention {
@@ -92,6 +101,8 @@ impl Attention {
             floats: Entry::new(isa),
             merge_pairs: Entry::new(isa),
             merge_floats: Entry::new(isa),
+            #[cfg(target_arch = "x86_64")]
+            prompts: (isa == Isa::Amx).then(|| Entry::new(isa)),
         }
     }
 
@@ -103,35 +114,77 @@ impl Attention {
     pub fn run(&self, pool: &Pool, call: &Call<'_>, out: FloatsMut<'_>) {
         call.check(&out);
         let pairs = matches!(call.q, Floats::Bf16(_)) && call.keys.pairs() && call.values.pairs();
+        let out = match out {
+            FloatsMut::F32(out) => Out::F32(Shared::new(out)),
+            FloatsMut::Bf16(out) => Out::Bf16(Shared::new(out)),
+            FloatsMut::F16(out) => Out::F16(Shared::new(out)),
+        };
+        #[cfg(target_arch = "x86_64")]
+        if let (true, Some(prompts)) = (pairs, &self.prompts) {
+            self.units(pool, call, &out, Some(true), &self.pairs);
+            return self.units(pool, call, &out, Some(false), prompts);
+        }
+        if pairs {
+            self.units(pool, call, &out, None, &self.pairs);
+        } else {
+            self.units(pool, call, &out, None, &self.floats);
+        }
+    }
+
+    /// Computes the rows of a role, or all, with kernel `unit`.
+    fn units<K: for<'a> Kernel<Args<'a> = Job<'a>>>(
+        &self,
+        pool: &Pool,
+        call: &Call<'_>,
+        out: &Out<'_>,
+        generated: Option<bool>,
+        unit: &Entry<K>,
+    ) {
+        let pairs = matches!(call.q, Floats::Bf16(_)) && call.keys.pairs() && call.values.pairs();
         let group = call.heads / call.kv_heads;
-        let block_rows = (BLOCK / group).clamp(1, 64);
-        let blocks = |seq: &Seq| (seq.len as usize).div_ceil(block_rows);
-        let base: usize = call.seqs.iter().map(blocks).sum::<usize>() * call.kv_heads;
+        let seqs = || {
+            let of_role = |seq: &&Seq| generated.is_none_or(|role| role == seq.generated);
+            call.seqs.iter().filter(of_role)
+        };
+        let units = |block_rows: usize| {
+            let blocks = |seq: &Seq| (seq.len as usize).div_ceil(block_rows);
+            seqs().map(blocks).sum::<usize>() * call.kv_heads
+        };
+        let enough = UNITS_PER_THREAD * pool.threads();
+        let mut block_rows = (BLOCK / group).clamp(1, 64);
+        if generated == Some(false) {
+            // Larger blocks lay out keys and values less often.
+            let large = (PROMPT_BLOCK / group).max(1);
+            block_rows = if units(large) >= enough {
+                large
+            } else {
+                block_rows
+            };
+        }
+        let base = units(block_rows);
         if base == 0 {
             return;
         }
-        let splits = call.seqs.iter().map(|seq| seq.end().div_ceil(SPLIT)).max();
-        let splits = splits.unwrap_or(0);
-        let rows = Seq::rows(call.seqs);
-        let wanted = (UNITS_PER_THREAD * pool.threads()).div_ceil(base);
+        let splits = seqs()
+            .map(|seq| seq.end().div_ceil(SPLIT))
+            .max()
+            .unwrap_or(0);
+        let rows: usize = seqs().map(|seq| seq.len as usize).sum();
         let pieces = if pool.threads() > 1 && rows <= SPREAD_ROWS {
-            wanted.min(splits).max(1)
+            enough.div_ceil(base).min(splits).max(1)
         } else {
             1
         };
-        let words = if pieces > 1 {
-            rows * call.heads * splits * merge::partial_words(call.value_dim)
-        } else {
-            0
+        let lanes = Seq::rows(call.seqs) * call.heads;
+        let words = match pieces {
+            1 => 0,
+            _ => lanes * splits * merge::partial_words(call.value_dim),
         };
         let mut workspace = Scratch::workspace(words);
         let job = Job {
             call,
-            out: match out {
-                FloatsMut::F32(out) => Out::F32(Shared::new(out)),
-                FloatsMut::Bf16(out) => Out::Bf16(Shared::new(out)),
-                FloatsMut::F16(out) => Out::F16(Shared::new(out)),
-            },
+            out,
+            generated,
             block_rows,
             pieces,
             splits,
@@ -139,13 +192,8 @@ impl Attention {
             key_codes: call.keys.codes(pairs),
             value_codes: call.values.codes(pairs),
         };
-        if pairs {
-            self.pairs.run(pool, &job, base * pieces);
-        } else {
-            self.floats.run(pool, &job, base * pieces);
-        }
+        unit.run(pool, &job, base * pieces);
         if pieces > 1 {
-            let lanes = rows * call.heads;
             if pairs {
                 self.merge_pairs.run(pool, &job, lanes);
             } else {

@@ -1,5 +1,7 @@
 //! Kernels over plain slices: no graph, no arrays, one file per family and path.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
 pub mod attention;
 pub mod combine;
 pub mod conv;

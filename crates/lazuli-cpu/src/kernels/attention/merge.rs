@@ -26,6 +26,15 @@ impl Total<'_> {
         if sum == 0.0 {
             return;
         }
+        if *self.m == f32::NEG_INFINITY && *self.l == 0.0 {
+            // What the rest gives for factors of 0 and 1, without exponentials that underflow.
+            (*self.m, *self.l) = (m, sum);
+            for at in (0..self.o.len()).step_by(LANES) {
+                let new = l.add(f32::read(l, o, at), l.splat(0.0));
+                f32::write(l, new, self.o, at);
+            }
+            return;
+        }
         let new = if *self.m > m { *self.m } else { m };
         let old_factor = first(l, exp(l, l.splat(*self.m - new)));
         let factor = first(l, exp(l, l.splat(m - new)));
@@ -54,7 +63,7 @@ impl Total<'_> {
         let width = job.call.value_dim;
         // SAFETY: one lane is finished by one part only.
         unsafe {
-            match &job.out {
+            match job.out {
                 Out::F32(out) => self.write(l, factor, sum, out.slice(lane * width, width)),
                 Out::F16(out) => self.write(l, factor, sum, out.slice(lane * width, width)),
                 Out::Bf16(out) => {
@@ -109,6 +118,9 @@ impl<const PAIRS: bool> Kernel for Merge<PAIRS> {
 
     #[inline(always)]
     fn run<L: Lanes>(l: L, job: &Job<'_>, lane: usize) {
+        let Some(splits) = job.splits_of(lane / job.call.heads) else {
+            return;
+        };
         let dims = job.call.value_dim.next_multiple_of(32);
         let mut scratch = Scratch::take(dims);
         let o = scratch.floats();
@@ -119,7 +131,7 @@ impl<const PAIRS: bool> Kernel for Merge<PAIRS> {
             l: &mut sum,
             o,
         };
-        for split in 0..job.splits_of(lane / job.call.heads) {
+        for split in 0..splits {
             // SAFETY: partials are only read now, and those of a lane by one part.
             let partial = unsafe { job.partial(lane, split) };
             let (o, ml) = partial.split_at(dims);

@@ -355,7 +355,7 @@ impl Case {
         }
     }
 
-    /// Each row alone, in another slot of caches that hold NaN wherever the row may not look, gives
+    /// Each row alone in its role, in another slot of caches that hold NaN wherever the row may not look, gives
     /// the bits of the ragged call.
     fn rows_stand_alone(&self, seed: u64, what: &str) {
         let w = self.world(seed);
@@ -390,7 +390,7 @@ impl Case {
                         slot: slot as u32,
                         first: p as u32,
                         len: 1,
-                        generated: true,
+                        generated: s.generated,
                     }];
                     for threads in [1, 2, 3, 7] {
                         let got = self.run(isa, threads, &other, &alone);
@@ -514,12 +514,64 @@ fn a_row_has_the_bits_that_it_has_alone() {
             let mut case = Case::new(q, kind, 4, 2, 64);
             (case.window, case.sink_tokens, case.ring) = (window, sink_tokens, ring);
             case.sinks = true;
-            case.rows_stand_alone(5, &format!("{kind:?} {window:?} {sink_tokens} {ring:?}"));
+            let what = format!("{kind:?} {window:?} {sink_tokens} {ring:?}");
+            case.rows_stand_alone(5, &what);
+            // Both roles in one call.
+            case.seqs[1].generated = true;
+            case.seqs[2].generated = true;
+            case.rows_stand_alone(5, &what);
         }
     }
     let mut case = Case::new(Kind::Bf16, Kind::Bf16, 1, 1, 80);
     case.seqs = vec![seq(0, 1530, 9), seq(1, 0, 131)];
     case.rows_stand_alone(6, "one head");
+    // So many lanes that a unit has several blocks, which see different tiles.
+    let mut case = Case::new(Kind::Bf16, Kind::Bf16, 2, 2, 48);
+    case.seqs = vec![seq(0, 70, 600), seq(1, 9, 2)];
+    case.rows_stand_alone(7, "long");
+}
+
+#[test]
+fn what_a_row_does_not_see_may_be_anything() {
+    for (window, seqs) in [
+        (None, vec![seq(0, 0, 200)]),
+        (Some(40), vec![seq(0, 100, 150), seq(1, 3, 20)]),
+    ] {
+        let mut case = Case::new(Kind::Bf16, Kind::Bf16, 4, 2, 64);
+        (case.window, case.seqs) = (window, seqs);
+        let clean = case.world(9);
+        let mut dirty = case.world(9);
+        // Keys and values of one position, which every row from there on sees.
+        let (slot, position) = (0, case.seqs[0].first as usize + 77);
+        for head in 0..case.kv_heads {
+            let at = clean.keys.row(slot, head, position) * 64;
+            for (i, x) in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38]
+                .into_iter()
+                .enumerate()
+            {
+                dirty.keys.floats.set(at + 3 + i, x);
+                dirty.values.floats.set(at + 7 + i, x);
+            }
+        }
+        for isa in paths() {
+            let [clean, dirty] = [&clean, &dirty].map(|w| case.run(isa, 2, w, &case.seqs));
+            let mut row = 0;
+            for s in &case.seqs {
+                for p in s.first as usize..s.end() {
+                    let sees = s.slot == 0 && case.sees(p, position);
+                    let width = case.heads * case.value_dim;
+                    let same = (row * width..(row + 1) * width)
+                        .all(|i| clean.get(i).to_bits() == dirty.get(i).to_bits());
+                    assert!(
+                        same != sees,
+                        "{isa} {window:?}: slot {} position {p}",
+                        s.slot
+                    );
+                    row += 1;
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::tile::Block;
 use super::{Call, SPLIT, TILE};
 use crate::kernels::floats::Floats;
 use crate::kernels::math::{Element, Kernel, LANES, Lanes, Scratch, Shared};
+use crate::kernels::seq::Seq;
 use half::{bf16, f16};
 
 /// The output, of the type of the queries.
@@ -19,7 +20,9 @@ pub(super) enum Out<'a> {
 /// A call and how it is divided.
 pub(super) struct Job<'a> {
     pub(super) call: &'a Call<'a>,
-    pub(super) out: Out<'a>,
+    pub(super) out: &'a Out<'a>,
+    /// The role of the rows that this is about; of all if `None`.
+    pub(super) generated: Option<bool>,
     pub(super) block_rows: usize,
     /// Units that share the splits of a block.
     pub(super) pieces: usize,
@@ -32,31 +35,55 @@ pub(super) struct Job<'a> {
 }
 
 /// What a part of the region is about.
-struct Place {
-    slot: usize,
-    kv_head: usize,
+pub(super) struct Place {
+    pub(super) slot: usize,
+    pub(super) kv_head: usize,
     /// First row, counted over all sequences, and its position.
-    row: usize,
+    pub(super) row: usize,
     position: usize,
-    rows: usize,
+    pub(super) rows: usize,
     /// One past the last position that any of the rows sees.
-    end: usize,
+    pub(super) end: usize,
     /// Splits of the sequence; those after the block's last row are empty.
     splits: usize,
     piece: usize,
 }
 
-impl Job<'_> {
-    /// Splits that the sequence of `row` has.
-    pub(super) fn splits_of(&self, row: usize) -> usize {
-        let mut next = 0;
-        for seq in self.call.seqs {
-            next += seq.len as usize;
-            if row < next {
-                return seq.end().div_ceil(SPLIT);
-            }
+impl Place {
+    /// The splits that are this part's.
+    pub(super) fn share(&self, pieces: usize) -> std::ops::Range<usize> {
+        let share = self.splits.div_ceil(pieces);
+        (self.piece * share).min(self.splits)..((self.piece + 1) * share).min(self.splits)
+    }
+
+    /// The last position that row `row` of the block sees.
+    #[inline(always)]
+    pub(super) fn last(&self, job: &Job<'_>, row: usize) -> usize {
+        match job.call.causal {
+            true => self.position + row,
+            false => self.end - 1,
         }
-        0
+    }
+}
+
+impl Job<'_> {
+    /// The sequences that this is about, each with its first row.
+    fn seqs(&self) -> impl Iterator<Item = (usize, &Seq)> {
+        let mut next = 0;
+        let numbered = self.call.seqs.iter().map(move |seq| {
+            let first = next;
+            next += seq.len as usize;
+            (first, seq)
+        });
+        numbered.filter(|(_, seq)| self.generated.is_none_or(|role| role == seq.generated))
+    }
+
+    /// Splits that the sequence of `row` has, if this is about it.
+    pub(super) fn splits_of(&self, row: usize) -> Option<usize> {
+        let mut seqs = self.seqs();
+        let of_row =
+            |&(first, seq): &(usize, &Seq)| (first..first + seq.len as usize).contains(&row);
+        Some(seqs.find(of_row)?.1.end().div_ceil(SPLIT))
     }
 
     /// # Safety
@@ -71,11 +98,10 @@ impl Job<'_> {
         }
     }
 
-    fn place(&self, part: usize) -> Option<Place> {
+    pub(super) fn place(&self, part: usize) -> Option<Place> {
         let piece = part % self.pieces;
         let mut unit = part / self.pieces;
-        let mut row = 0;
-        for seq in self.call.seqs {
+        for (row, seq) in self.seqs() {
             let blocks = (seq.len as usize).div_ceil(self.block_rows);
             if unit < blocks * self.call.kv_heads {
                 // Late blocks see more keys: early and late ones alternate, so that a contiguous
@@ -105,14 +131,13 @@ impl Job<'_> {
                 });
             }
             unit -= blocks * self.call.kv_heads;
-            row += seq.len as usize;
         }
         None
     }
 
     /// Which of the positions from `start` on a row sees whose last one is `position`, as bits.
     #[inline(always)]
-    fn visible(&self, position: usize, start: usize) -> u32 {
+    pub(super) fn visible(&self, position: usize, start: usize) -> u32 {
         if position < start {
             return 0;
         }
@@ -215,10 +240,7 @@ impl<const PAIRS: bool> Kernel for Unit<PAIRS> {
         let key_head = head(&call.keys, &job.key_codes, call.key_dim);
         let value_head = head(&call.values, &job.value_codes, call.value_dim);
         let end = place.end;
-        let all = place.splits;
-        let share = all.div_ceil(job.pieces);
-        let splits = (place.piece * share).min(all)..((place.piece + 1) * share).min(all);
-        for split in splits {
+        for split in place.share(job.pieces) {
             m[..lanes].fill(f32::NEG_INFINITY);
             sums[..lanes * LANES].fill(0.0);
             o[..lanes * dims].fill(0.0);
@@ -285,7 +307,7 @@ impl<const PAIRS: bool> Kernel for Unit<PAIRS> {
 }
 
 /// A lane of the block counted over the call: row times heads plus head.
-fn out_lane(job: &Job<'_>, place: &Place, group: usize, lane: usize) -> usize {
+pub(super) fn out_lane(job: &Job<'_>, place: &Place, group: usize, lane: usize) -> usize {
     (place.row + lane / group) * job.call.heads + place.kv_head * group + lane % group
 }
 
@@ -303,12 +325,7 @@ fn seen_by(
 ) -> (usize, usize) {
     let (mut from, mut to) = (usize::MAX, 0);
     for row in 0..place.rows {
-        let last = if job.call.causal {
-            place.position + row
-        } else {
-            place.end - 1
-        };
-        let bits = job.visible(last, start);
+        let bits = job.visible(place.last(job, row), start);
         if bits != 0 {
             visible[row * group..][..group].fill(bits);
             from = from.min(row * group);
@@ -320,7 +337,7 @@ fn seen_by(
 
 /// The query at element `at` as the words that the key panel is multiplied by.
 #[inline(always)]
-fn load_query<L: Lanes, const PAIRS: bool>(
+pub(super) fn load_query<L: Lanes, const PAIRS: bool>(
     l: L,
     q: &Floats<'_>,
     at: usize,
@@ -329,9 +346,12 @@ fn load_query<L: Lanes, const PAIRS: bool>(
 ) {
     match q {
         Floats::Bf16(q) if PAIRS => {
-            for (word, pair) in to.iter_mut().zip(q[at..at + width].chunks(2)) {
-                let second = pair.get(1).map_or(0, |x| u32::from(x.to_bits()));
-                *word = u32::from(pair[0].to_bits()) | second << 16;
+            let (pairs, last) = q[at..at + width].as_chunks::<2>();
+            for (word, [first, second]) in to.iter_mut().zip(pairs) {
+                *word = u32::from(first.to_bits()) | u32::from(second.to_bits()) << 16;
+            }
+            if let [last] = last {
+                to[pairs.len()] = u32::from(last.to_bits());
             }
         }
         Floats::F32(q) => load_floats(l, &q[at..at + width], to),

@@ -7,8 +7,12 @@ use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Element, Op};
 
 use super::elementwise::strides;
+use crate::Pool;
 use crate::call::{Call, Run};
+use crate::kernels::copy::copy;
+use crate::kernels::elementwise::Loops;
 use crate::kernels::elementwise::number::Complex;
+use crate::kernels::math::Scratch;
 use crate::kernels::matmul::wide::{self, Right, Wide};
 use crate::kernels::matmul::{Linear, Roles, Rows, Weight, linear};
 use crate::operand::Operand;
@@ -43,13 +47,26 @@ fn run(_: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     let [a, b] = call.inputs else { return Ok(()) };
     let ([m, k, n], batches) = lengths(a, b);
     let size = a.dtype().size();
-    if m * n == 0 {
+    if m * n * batches == 0 {
         return Ok(());
     }
     let out_dtype = call.outputs[0].dtype();
-    let mut scratch = Vec::new();
+    let bytes = n * k * size;
+    let mut scratch = Scratch::workspace(match Matrix::of(b, 0).is_columns(k, n) {
+        true => 0,
+        false => bytes.div_ceil(4),
+    });
     for batch in 0..batches {
-        let columns = Matrix::of(b, batch).columns(k, n, size, &mut scratch);
+        let matrix = Matrix::of(b, batch);
+        let columns = match matrix.is_columns(k, n) {
+            // SAFETY: these are the n rows of k elements of one matrix of the operand, without gaps.
+            true => unsafe { std::slice::from_raw_parts(matrix.first, bytes) },
+            false => {
+                let place = &mut bytemuck::cast_slice_mut(scratch.words())[..bytes];
+                matrix.turn(&call.cpu.pool, [k, n], size, place);
+                &*place
+            }
+        };
         linear(
             call.cpu.kernels.matmul,
             &call.cpu.pool,
@@ -102,16 +119,15 @@ pub(crate) fn weight(bytes: &[u8], dtype: Dtype) -> Weight<'_> {
 }
 
 /// One matrix of an operand: its first element, and elements from one row and column to the next.
-struct Matrix<'a> {
+struct Matrix {
     first: *const u8,
     down: isize,
     across: isize,
-    operand: std::marker::PhantomData<&'a [u8]>,
 }
 
-impl<'a> Matrix<'a> {
+impl Matrix {
     /// Matrix `batch` of `b [.., k, n]`.
-    fn of(b: &Operand<'a>, batch: usize) -> Matrix<'a> {
+    fn of(b: &Operand<'_>, batch: usize) -> Matrix {
         let (shape, strides) = (b.shape(), strides(b.spec()));
         let rank = shape.len();
         let mut start = 0isize;
@@ -124,28 +140,21 @@ impl<'a> Matrix<'a> {
             first: (b.as_ptr()).wrapping_offset(start * b.dtype().size() as isize),
             down: strides[rank - 2],
             across: strides[rank - 1],
-            operand: std::marker::PhantomData,
         }
     }
 
-    /// The columns as rows of length `k`: shown if it is the transpose of a row-major matrix, as a
-    /// layer's weight is, else transposed into `scratch`.
-    fn columns(&self, k: usize, n: usize, size: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if (k <= 1 || self.down == 1) && (n <= 1 || self.across == k as isize) {
-            // SAFETY: these are the n rows of k elements of one matrix of the operand, without gaps.
-            return unsafe { std::slice::from_raw_parts(self.first, n * k * size) };
-        }
-        scratch.resize(n * k * size, 0);
-        for column in 0..n {
-            for row in 0..k {
-                let at = row as isize * self.down + column as isize * self.across;
-                let at = at * size as isize;
-                // SAFETY: `at` is the place of an element of the operand, all of which are readable.
-                let element =
-                    unsafe { std::slice::from_raw_parts(self.first.wrapping_offset(at), size) };
-                scratch[(column * k + row) * size..][..size].copy_from_slice(element);
-            }
-        }
-        scratch
+    /// Whether the columns lie as rows of `k`: so it is the transpose of a row-major matrix, as a layer's
+    /// weight is.
+    fn is_columns(&self, k: usize, n: usize) -> bool {
+        (k <= 1 || self.down == 1) && (n <= 1 || self.across == k as isize)
+    }
+
+    /// Copies the columns to `rows` of `k` elements.
+    fn turn(&self, pool: &Pool, [k, n]: [usize; 2], size: usize, rows: &mut [u8]) {
+        let steps = [[k as isize, self.across], [1, self.down]];
+        let loops = Loops::new(&[n, k], |axis| steps[axis].map(|step| step * size as isize));
+        let starts = [rows.as_mut_ptr(), self.first.cast_mut()];
+        // SAFETY: `rows` is n rows of k elements of our own; the elements of the matrix are readable.
+        unsafe { copy(pool, &loops, starts, size) };
     }
 }

@@ -1,163 +1,174 @@
 //! bf16 products by AMX: tiles of 16 rows of 64 bytes, of which one instruction multiplies two.
 //!
-//! Weights are tiles as they are decoded, 16 rows of 32 elements. Activations are laid out once per
-//! call, so that a tile's row is a pair of elements of 16 rows. Each sum of a tile is one weight row
+//! The rows of one operand are tiles as they lie, 16 rows of 32 elements. The other is laid out as a
+//! panel, so that a tile's row is a pair of elements of 16 rows. Each sum of a tile is one weight row
 //! times one activation row, in an order over K that is the instruction's own: it depends on nothing
-//! else in the tile, so rows stay independent and a missing row is a row of zeros. Subnormals are
-//! zeros, as in `vdpbf16ps`.
+//! else in the tile, so rows stay independent and a missing row is a row of zeros. Products commute,
+//! so it does not matter which operand is the panel, but for NaN times NaN, of which the instruction
+//! keeps the bits of one: every NaN is stored as the same. Subnormals are zeros, as in `vdpbf16ps`.
 //!
-//! The intrinsics are not stable, hence assembly. Tiles are configured at the start of each product
-//! and released at its end: a thread that holds tiles pays for them at every switch.
+//! Not chosen: blocks over K, which would keep a panel in L1 and pay more for sums that are stored and
+//! loaded again.
 
-use std::arch::asm;
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
+
+use lazuli_core::dtype::Dtype;
 
 use super::avx512;
-use super::table::{Arithmetic, BLOCK_COLUMNS, BLOCK_ROWS, Blocks};
+use super::table::{Arithmetic, BLOCK, Block, Blocks, Places};
+use crate::kernels::amx::{self, Product, ROWS};
 
-/// Elements of K that a tile holds, and rows that it has.
+/// Elements of K that a tile holds.
 const ELEMENTS: usize = 32;
-const ROWS: usize = 16;
 
-/// Bytes of a tile.
-const TILE: usize = 1024;
+/// Bytes of a panel's step: two tiles beside each other.
+const STEP: usize = 2048;
 
 pub(super) const BF16: Arithmetic = Arithmetic {
-    blocks: Some(Blocks { panel, product }),
+    blocks: Some(Blocks {
+        begin: amx::begin,
+        end: amx::end,
+        panel,
+        product,
+    }),
     ..avx512::BF16
 };
 
-/// The shapes of the tiles, as `ldtilecfg` reads them: palette 1, all of 16 rows of 64 bytes.
-#[repr(C, align(64))]
-struct Config {
-    palette: u8,
-    start: u8,
-    reserved: [u8; 14],
-    row_bytes: [u16; 16],
-    rows: [u8; 16],
-}
-
-static CONFIG: Config = Config {
-    palette: 1,
-    start: 0,
-    reserved: [0; 14],
-    row_bytes: [64, 64, 64, 64, 64, 64, 64, 64, 0, 0, 0, 0, 0, 0, 0, 0],
-    rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
-};
-
-/// For every 32 elements two tiles, of 16 rows each: pair `p` of row `c` is at `64 p + 4 c`.
+/// For every 32 elements 16 rows of pairs: pair `p` of row `c` is at `128 p + 4 c`.
 ///
 /// # Safety
 /// See [`super::table::Panel`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
 unsafe fn panel(rows: &[*const u8], k: usize, panel: &mut [u8]) {
-    let mut pointers = [std::ptr::null::<u8>(); BLOCK_COLUMNS];
-    pointers[..rows.len()].copy_from_slice(rows);
-    // SAFETY: an array of 32 pointers is four vectors of 8 addresses.
-    let addresses: [__m512i; 4] = unsafe { std::mem::transmute(pointers) };
-    let present: [__mmask8; 4] = std::array::from_fn(|eight| {
-        let count = rows.len().saturating_sub(eight * 8).min(8);
-        (0xff_u16 >> (8 - count)) as u8
-    });
-    for (pair, place) in panel[..BLOCK_COLUMNS * k * 2]
-        .chunks_exact_mut(64)
-        .enumerate()
-    {
-        // The place of 16 pairs of one tile is 64 bytes; two tiles of 16 such places follow each other.
-        let (chunk, half, row) = (pair / 32, pair / 16 % 2, pair % 16);
-        let offset = _mm512_set1_epi64((chunk * 64 + row * 4) as i64);
-        for eight in 0..2 {
-            let at = half * 2 + eight;
-            let addresses = _mm512_add_epi64(addresses[at], offset);
-            // SAFETY: masked rows are not read, the others have `k` elements; 32 bytes of the place.
-            unsafe {
-                let pairs = _mm512_mask_i64gather_epi32::<1>(
-                    _mm256_setzero_si256(),
-                    present[at],
-                    addresses,
-                    std::ptr::null(),
-                );
-                _mm256_storeu_si256(place.as_mut_ptr().add(eight * 32).cast(), pairs);
+    for (chunk, step) in panel[..BLOCK * k * 2].chunks_exact_mut(STEP).enumerate() {
+        for half in 0..2 {
+            let mut pairs = [_mm512_setzero_ps(); ROWS];
+            for (pairs, row) in pairs.iter_mut().zip(rows.iter().skip(half * ROWS)) {
+                // SAFETY: the row has `k` elements, this chunk among them.
+                *pairs = unsafe { _mm512_loadu_ps(row.add(chunk * 64).cast()) };
+            }
+            for (turned, places) in transpose(pairs).into_iter().zip(step.chunks_exact_mut(128)) {
+                // SAFETY: 64 bytes.
+                unsafe { _mm512_storeu_ps(places[half * 64..].as_mut_ptr().cast(), turned) };
             }
         }
     }
 }
 
+/// Sums of 32 rows with 32 rows of a panel.
+#[repr(C, align(64))]
+struct Sums([[[f32; ROWS]; 2]; BLOCK]);
+
 /// # Safety
 /// See [`super::table::BlockProduct`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
-unsafe fn product(
-    weights: *const u8,
-    stride: usize,
-    panel: &[u8],
-    k: usize,
-    sums: &mut [[f32; BLOCK_ROWS]; BLOCK_COLUMNS],
-) {
-    let chunks = k / ELEMENTS;
-    debug_assert!(chunks > 0 && panel.len() >= chunks * 2 * TILE);
-    // Four tiles of sums: weight rows 0.. and 16.., each with activation rows 0.. and 16...
-    let mut tiles = [[[0.0f32; ROWS]; ROWS]; 4];
-    // SAFETY: the process may use tiles. Reads 32 rows of `k` elements and a panel of as many, writes
-    // four tiles of sums.
-    unsafe {
-        asm!(
-            "ldtilecfg [{config}]",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "2:",
-            "tileloadd tmm4, [{low} + {stride}*1]",
-            "tileloadd tmm6, [{panel} + {line}*1]",
-            "tileloadd tmm7, [{panel} + {line}*1 + 1024]",
-            "tileloadd tmm5, [{high} + {stride}*1]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            "add {low}, 64",
-            "add {high}, 64",
-            "add {panel}, 2048",
-            "dec {chunks}",
-            "jnz 2b",
-            "tilestored [{tiles} + {line}*1], tmm0",
-            "tilestored [{tiles} + {line}*1 + 1024], tmm1",
-            "tilestored [{tiles} + {line}*1 + 2048], tmm2",
-            "tilestored [{tiles} + {line}*1 + 3072], tmm3",
-            "tilerelease",
-            config = in(reg) &raw const CONFIG,
-            low = inout(reg) weights => _,
-            high = inout(reg) weights.add(ROWS * stride) => _,
-            panel = inout(reg) panel.as_ptr() => _,
-            chunks = inout(reg) chunks => _,
-            tiles = in(reg) tiles.as_mut_ptr(),
-            stride = in(reg) stride,
-            line = in(reg) 64_usize,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack),
-        );
-    }
-    for (i, tile) in tiles.iter().enumerate() {
-        let (row, column) = (i / 2 * ROWS, i % 2 * ROWS);
-        for (c, turned) in transpose(tile).into_iter().enumerate() {
-            // SAFETY: 16 sums of a column.
-            unsafe { _mm512_storeu_ps(sums[column + c][row..row + ROWS].as_mut_ptr(), turned) };
+unsafe fn product(block: &Block<'_>, places: &Places) {
+    let steps = block.k / ELEMENTS;
+    debug_assert!(steps > 0 && block.panel.len() >= steps * STEP);
+    let (ahead, ahead_step) = match block.ahead {
+        Some((ahead, bytes)) => (ahead, bytes / steps),
+        None => (block.rows, 0),
+    };
+    let mut sums = MaybeUninit::<Sums>::uninit();
+    let product = Product {
+        rows: block.rows,
+        row_stride: block.stride,
+        row_step: 64,
+        panel: block.panel.as_ptr(),
+        panel_stride: 128,
+        panel_step: STEP,
+        steps,
+        sums: sums.as_mut_ptr().cast(),
+        sum_stride: 128,
+        add: false,
+        ahead,
+        ahead_step,
+    };
+    // SAFETY: tiles are configured (`begin`), the operands are as the caller's contract says, and all
+    // sums are written.
+    let Sums(sums) = unsafe {
+        product.run();
+        sums.assume_init_ref()
+    };
+    for (half, places_of_half) in places.rows[..places.count].chunks(ROWS).enumerate() {
+        let (first, second) = if block.turned {
+            // The sums of a weight row are a row.
+            (
+                transpose(tile(sums, 0, half)),
+                transpose(tile(sums, 1, half)),
+            )
+        } else {
+            (tile(sums, half, 0), tile(sums, half, 1))
+        };
+        for ((&place, first), second) in places_of_half.iter().zip(first).zip(second) {
+            // SAFETY: the caller's contract.
+            unsafe { put(place, first, second, places.width, places.dtype) };
         }
     }
 }
 
-/// The columns of a tile of sums.
+/// The rows of a quarter of the sums. Loops and not closures, which are not compiled for the
+/// instructions of the function they stand in.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
 #[inline]
-fn transpose(tile: &[[f32; ROWS]; ROWS]) -> [__m512; ROWS] {
+fn tile(sums: &[[[f32; ROWS]; 2]; BLOCK], down: usize, across: usize) -> [__m512; ROWS] {
+    let mut tile = [_mm512_setzero_ps(); ROWS];
+    for (row, sums) in tile.iter_mut().zip(&sums[down * ROWS..]) {
+        // SAFETY: 16 floats.
+        *row = unsafe { _mm512_loadu_ps(sums[across].as_ptr()) };
+    }
+    tile
+}
+
+/// A NaN as the one that all are.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
+#[inline]
+fn one_nan(sums: __m512) -> __m512 {
+    let is_nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(sums, sums);
+    _mm512_mask_mov_ps(sums, is_nan, _mm512_set1_ps(f32::NAN))
+}
+
+/// Rounds the first `width` of 32 sums to `dtype`.
+///
+/// # Safety
+/// `place` is writable for as many.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
+#[inline]
+unsafe fn put(place: *mut u8, first: __m512, second: __m512, width: usize, dtype: Dtype) {
+    let (first, second) = (one_nan(first), one_nan(second));
+    let present = u32::MAX >> (BLOCK - width);
+    let (low, high) = (present as u16, (present >> 16) as u16);
+    // SAFETY: the caller's contract; masked elements are not written.
+    unsafe {
+        match dtype {
+            Dtype::F32 => {
+                _mm512_mask_storeu_ps(place.cast(), low, first);
+                _mm512_mask_storeu_ps(place.wrapping_add(64).cast(), high, second);
+            }
+            Dtype::BF16 => {
+                // Sums are never subnormal, which this rounding would take for zero.
+                let both = _mm512_cvtne2ps_pbh(second, first);
+                let both = std::mem::transmute::<__m512bh, __m512i>(both);
+                _mm512_mask_storeu_epi16(place.cast(), present, both);
+            }
+            _ => {
+                let first = _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(first);
+                let second = _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(second);
+                _mm256_mask_storeu_epi16(place.cast(), low, first);
+                _mm256_mask_storeu_epi16(place.wrapping_add(32).cast(), high, second);
+            }
+        }
+    }
+}
+
+/// The columns of 16 rows of 16.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma,f16c")]
+#[inline]
+fn transpose(rows: [__m512; ROWS]) -> [__m512; ROWS] {
     // Of each four rows: quarter `q` of vector `j` has their column `4q + j`.
     let mut fours = [[_mm512_setzero_pd(); 4]; 4];
-    for (four, rows) in fours.iter_mut().zip(tile.as_chunks::<4>().0) {
-        // SAFETY: 16 floats each.
-        let [a, b, c, d] = rows
-            .each_ref()
-            .map(|row| unsafe { _mm512_loadu_ps(row.as_ptr()) });
+    for (four, &[a, b, c, d]) in fours.iter_mut().zip(rows.as_chunks::<4>().0) {
         let (ab, cd) = (
             _mm512_castps_pd(_mm512_unpacklo_ps(a, b)),
             _mm512_castps_pd(_mm512_unpacklo_ps(c, d)),
@@ -175,7 +186,8 @@ fn transpose(tile: &[[f32; ROWS]; ROWS]) -> [__m512; ROWS] {
     }
     let mut columns = [_mm512_setzero_ps(); ROWS];
     for j in 0..4 {
-        let [a, b, c, d] = fours.map(|four| _mm512_castpd_ps(four[j]));
+        let (a, b) = (_mm512_castpd_ps(fours[0][j]), _mm512_castpd_ps(fours[1][j]));
+        let (c, d) = (_mm512_castpd_ps(fours[2][j]), _mm512_castpd_ps(fours[3][j]));
         let (ab, cd) = (
             _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b),
             _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d),

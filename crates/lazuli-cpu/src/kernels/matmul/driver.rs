@@ -9,21 +9,15 @@ use std::ops::Range;
 use lazuli_core::dtype::Dtype;
 use lazuli_core::rows::Role;
 
-use super::panels::Panels;
+use super::blocked::Blocked;
 use super::scratch::{self, Lines};
-use super::table::{
-    Arithmetic, Arrange, BLOCK_COLUMNS, BLOCK_ROWS, BlockProduct, Blocks, Decoder, Expand,
-    MAX_COLUMNS, ROWS, Table,
-};
+use super::table::{Arithmetic, Arrange, Blocks, Decoder, Expand, MAX_COLUMNS, ROWS, Table};
 use super::{Matrix, Rows, Weight};
 use crate::kernels::quant::floats;
 use crate::pool::Pool;
 
 /// Products below this many multiplications are not worth waking a thread.
 const SERIAL: usize = 1 << 16;
-
-/// Bytes of decoded weights that a thread keeps: half of a common L2.
-const TILE_BYTES: usize = 256 << 10;
 
 /// Weight rows of a tile that is not kept.
 const FEW_TILE: usize = 256;
@@ -55,18 +49,18 @@ pub(super) struct Group {
 }
 
 /// Activations as the kernels read them.
-struct Packed {
-    first: *const u8,
-    stride: usize,
+pub(super) struct Packed {
+    pub(super) first: *const u8,
+    pub(super) stride: usize,
 }
 
 // SAFETY: points to memory that is borrowed for the region and only read in it.
 unsafe impl Sync for Packed {}
 
 /// The output, written by all threads in disjoint places.
-struct Out {
+pub(super) struct Out {
     first: *mut u8,
-    dtype: Dtype,
+    pub(super) dtype: Dtype,
     n: usize,
 }
 
@@ -120,19 +114,12 @@ pub(super) fn run(
                 }
             });
         };
-        scratch::with_panels(|lines| {
-            let row = |group, i| part(group).x_row(i);
-            // SAFETY: the table was made for this machine, and `pack` made rows of bf16.
-            let panels =
-                unsafe { Panels::new(blocks.panel, groups, row, kernel.k, lines, helpers) };
-            each_range(job.n, BLOCK_ROWS, helpers, |range, lines| {
-                for (g, &group) in groups.iter().enumerate() {
-                    let panels = || panels.of(g, group);
-                    let product = blocks.product;
-                    kernel.by_blocks(expand, product, &part(group), panels, range.clone(), lines);
-                }
-            });
-        });
+        let blocked = Blocked {
+            kernel: &kernel,
+            blocks,
+            expand,
+        };
+        blocked.run(groups, part, helpers);
     });
 }
 
@@ -155,13 +142,13 @@ fn each_range(
 }
 
 /// The functions and lengths of one product.
-struct Kernel<'a> {
+pub(super) struct Kernel<'a> {
     arithmetic: &'a Arithmetic,
     decoder: Decoder,
     /// Padded length of a row in elements.
-    k: usize,
+    pub(super) k: usize,
     /// The weights as they lie in memory, if the kernels can read them there.
-    direct: Option<&'a [u8]>,
+    pub(super) direct: Option<&'a [u8]>,
 }
 
 impl<'a> Kernel<'a> {
@@ -181,7 +168,7 @@ impl<'a> Kernel<'a> {
     }
 
     /// Bytes of a row of elements.
-    fn row_bytes(&self) -> usize {
+    pub(super) fn row_bytes(&self) -> usize {
         self.k * self.arithmetic.element.size()
     }
 
@@ -262,58 +249,6 @@ impl<'a> Kernel<'a> {
         Some((self.arithmetic.blocks?, self.decoder.expand?))
     }
 
-    /// By blocks of weight rows that were decoded to memory, and panels.
-    fn by_blocks<'p, I: Iterator<Item = (Range<usize>, &'p [u8])>>(
-        &self,
-        expand: Expand,
-        product: BlockProduct,
-        part: &Part<'_>,
-        panels: impl Fn() -> I,
-        range: Range<usize>,
-        lines: &mut Lines,
-    ) {
-        let row_bytes = self.row_bytes();
-        let tile_rows = (TILE_BYTES / row_bytes / BLOCK_ROWS * BLOCK_ROWS).clamp(BLOCK_ROWS, 128);
-        let first = part.group.expert * part.job.n;
-        for tile in rounds(range, tile_rows) {
-            let sums_bytes = BLOCK_COLUMNS * tile_rows * 4;
-            let bytes = lines.bytes(sums_bytes + tile_rows * row_bytes);
-            let (sums, decoded) = bytes.split_at_mut(sums_bytes);
-            let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
-            let whole = tile.len().is_multiple_of(BLOCK_ROWS);
-            let weights = match self.direct {
-                Some(bytes) if whole => bytes[(first + tile.start) * row_bytes..].as_ptr(),
-                _ => {
-                    // The last row again below the last.
-                    let rows = tile.len().next_multiple_of(BLOCK_ROWS);
-                    let decoded = &mut decoded[..rows * row_bytes];
-                    for (i, dst) in decoded.chunks_exact_mut(ROWS * row_bytes).enumerate() {
-                        let row = |r: usize| first + (tile.start + i * ROWS + r).min(tile.end - 1);
-                        // SAFETY: the table was made for this machine, the decoder for this kind of
-                        // matrix, which has all experts' rows; `dst` has a padded row for each.
-                        unsafe { expand(&part.job.matrix, std::array::from_fn(row), dst) };
-                    }
-                    decoded.as_ptr()
-                }
-            };
-            for (rows, panel) in panels() {
-                for block in (0..tile.len()).step_by(BLOCK_ROWS) {
-                    let mut products = [[0.0; BLOCK_ROWS]; BLOCK_COLUMNS];
-                    // SAFETY: the table was made for this machine; the tile has whole blocks of padded
-                    // rows, as has the panel.
-                    unsafe {
-                        let weights = weights.add(block * row_bytes);
-                        product(weights, row_bytes, panel, self.k, &mut products);
-                    }
-                    for (sums, products) in sums.chunks_exact_mut(tile_rows).zip(&products) {
-                        sums[block..block + BLOCK_ROWS].copy_from_slice(products);
-                    }
-                }
-                part.store(rows, &tile, sums, tile_rows);
-            }
-        }
-    }
-
     /// By kernels that decode weights in registers, again for every few rows while they are in L1.
     fn in_registers(&self, part: &Part<'_>, range: Range<usize>, lines: &mut Lines) {
         let fused = self.decoder.fused;
@@ -356,74 +291,117 @@ impl<'a> Kernel<'a> {
         let columns = self.arithmetic.dot.len();
         // A few rows meet each weight while it is in L1, right after it was decoded; many rows
         // meet a tile of weights in L2.
-        let few = all <= 2 * columns;
-        let tile_rows = match TILE_BYTES / row_bytes {
-            _ if few => FEW_TILE,
-            rows => (rows / ROWS * ROWS).clamp(ROWS, 64),
+        if all <= 2 * columns {
+            return self.few_through_tiles(expand, part, range, lines);
+        }
+        let kept_rows = self.arithmetic.kept_bytes / row_bytes;
+        let tile_rows = (kept_rows / ROWS * ROWS).clamp(ROWS, 128);
+        // Weights that need no decoding are read again for as many rows as fit in L2 beside a tile.
+        let chunk_rows = match self.direct {
+            Some(_) => (kept_rows / columns * columns).max(columns),
+            None => all,
         };
-        for tile in rounds(range, tile_rows) {
-            let fours = part.fours(&tile);
-            let sums_rows = if few { all } else { columns };
-            let sums_bytes = (sums_rows * tile_rows * 4).next_multiple_of(64);
-            let together = if few { 1 } else { fours.count };
-            let bytes = lines.bytes(sums_bytes + together * ROWS * row_bytes);
-            let (sums, decoded) = bytes.split_at_mut(sums_bytes);
-            let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
-            for first in (0..fours.count).step_by(together) {
+        for chunk in rounds(0..all, chunk_rows) {
+            for tile in rounds(range.clone(), tile_rows) {
+                let fours = part.fours(&tile).neighbours();
+                let sums_bytes = (columns * tile_rows * 4).next_multiple_of(64);
+                let bytes = lines.bytes(sums_bytes + fours.count * ROWS * row_bytes);
+                let (sums, decoded) = bytes.split_at_mut(sums_bytes);
+                let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
                 if self.direct.is_none() {
                     for (i, dst) in decoded.chunks_exact_mut(ROWS * row_bytes).enumerate() {
-                        let rows = fours.rows(first + i);
                         // SAFETY: as in `in_registers`; `dst` has a padded row for each.
-                        unsafe { expand(&part.job.matrix, rows, dst) };
+                        unsafe { expand(&part.job.matrix, fours.rows(i), dst) };
                     }
                 }
-                for rows in shares(all, columns) {
+                for rows in shares(chunk.len(), columns) {
+                    let rows = chunk.start + rows.start..chunk.start + rows.end;
                     let x = part.x_rows(0, &rows);
-                    let sums = if few {
-                        &mut sums[rows.start * tile_rows..]
-                    } else {
-                        &mut *sums
-                    };
-                    for i in 0..together {
-                        let weights = match self.direct {
-                            Some(bytes) => fours
-                                .rows(first + i)
-                                .map(|row| bytes[row * row_bytes..][..row_bytes].as_ptr()),
-                            None => std::array::from_fn(|r| {
-                                decoded[(i * ROWS + r) * row_bytes..][..row_bytes].as_ptr()
-                            }),
-                        };
-                        let mut products = [[0.0; ROWS]; MAX_COLUMNS];
-                        let products = &mut products[..rows.len()];
-                        let dot = self.arithmetic.dot[rows.len() - 1];
-                        // SAFETY: the table was made for this machine; the weights and the rows of
-                        // `x` are padded to `k`.
-                        unsafe { dot(weights, &x, self.k, products) };
-                        fours.scatter(first + i, products, sums, tile_rows);
+                    for i in 0..fours.count {
+                        let weights = self.weights(&fours, i, &decoded[i * ROWS * row_bytes..]);
+                        self.multiply(weights, &x[..rows.len()], &fours, i, sums, tile_rows);
                     }
-                    if !few {
-                        part.store(rows, &tile, sums, tile_rows);
-                    }
+                    part.store(rows, &tile, sums, tile_rows);
                 }
-            }
-            if few {
-                part.store(0..all, &tile, sums, tile_rows);
             }
         }
+    }
+
+    /// The same where all rows meet four weight rows before the next four are decoded.
+    fn few_through_tiles(
+        &self,
+        expand: Expand,
+        part: &Part<'_>,
+        range: Range<usize>,
+        lines: &mut Lines,
+    ) {
+        let all = part.group.rows;
+        let row_bytes = self.row_bytes();
+        for tile in rounds(range, FEW_TILE) {
+            let fours = part.fours(&tile);
+            let sums_bytes = (all * FEW_TILE * 4).next_multiple_of(64);
+            let bytes = lines.bytes(sums_bytes + ROWS * row_bytes);
+            let (sums, decoded) = bytes.split_at_mut(sums_bytes);
+            let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
+            for i in 0..fours.count {
+                if self.direct.is_none() {
+                    // SAFETY: as in `in_registers`; `decoded` has a padded row for each.
+                    unsafe { expand(&part.job.matrix, fours.rows(i), decoded) };
+                }
+                let weights = self.weights(&fours, i, decoded);
+                for rows in shares(all, self.arithmetic.dot.len()) {
+                    let x = part.x_rows(0, &rows);
+                    let sums = &mut sums[rows.start * FEW_TILE..];
+                    self.multiply(weights, &x[..rows.len()], &fours, i, sums, FEW_TILE);
+                }
+            }
+            part.store(0..all, &tile, sums, FEW_TILE);
+        }
+    }
+
+    /// The weight rows of step `i`, where they lie or in `decoded`, which starts with them.
+    fn weights(&self, fours: &Fours, i: usize, decoded: &[u8]) -> [*const u8; ROWS] {
+        let row_bytes = self.row_bytes();
+        match self.direct {
+            Some(bytes) => fours
+                .rows(i)
+                .map(|row| bytes[row * row_bytes..][..row_bytes].as_ptr()),
+            None => std::array::from_fn(|r| decoded[r * row_bytes..][..row_bytes].as_ptr()),
+        }
+    }
+
+    /// Multiplies the weight rows of step `i` with activation rows, and puts the sums in their places.
+    fn multiply(
+        &self,
+        weights: [*const u8; ROWS],
+        x: &[*const u8],
+        fours: &Fours,
+        i: usize,
+        sums: &mut [f32],
+        stride: usize,
+    ) {
+        let mut pointers = [std::ptr::null(); MAX_COLUMNS];
+        pointers[..x.len()].copy_from_slice(x);
+        let mut products = [[0.0; ROWS]; MAX_COLUMNS];
+        let products = &mut products[..x.len()];
+        // SAFETY: the table was made for this machine; the weights and the rows of `x` are padded to
+        // `k`.
+        unsafe { self.arithmetic.dot[x.len() - 1](weights, &pointers, self.k, products) };
+        fours.scatter(i, products, sums, stride);
     }
 }
 
 /// A group of a job, and where its operands are.
-struct Part<'a> {
-    job: &'a Job<'a>,
-    group: Group,
-    x: &'a Packed,
-    out: &'a Out,
+pub(super) struct Part<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) group: Group,
+    pub(super) x: &'a Packed,
+    pub(super) out: &'a Out,
 }
 
 impl Part<'_> {
     /// The output row of row `i` of the group.
-    fn place(&self, i: usize) -> usize {
+    pub(super) fn place(&self, i: usize) -> usize {
         match self.job.order {
             Some(order) => order[self.group.first + i] as usize,
             None => self.group.first + i,
@@ -440,7 +418,7 @@ impl Part<'_> {
     }
 
     /// The activations of row `i` of the group.
-    fn x_row(&self, i: usize) -> *const u8 {
+    pub(super) fn x_row(&self, i: usize) -> *const u8 {
         let row = self.place(i) / self.job.slots_per_x;
         // SAFETY: the place is below the number of output rows, and the rows of `x` were checked to be
         // that many over `slots_per_x`.
@@ -463,25 +441,46 @@ impl Part<'_> {
 }
 
 /// A range of weight rows, four at a time: one from each quarter of the range, so that memory is
-/// read in four long streams, which the hardware follows better than many short ones.
+/// read in four long streams, which the hardware follows better than many short ones; or neighbours,
+/// where they are in cache.
 struct Fours {
     range: Range<usize>,
     count: usize,
+    /// From step to step, and from one of the four to the next.
+    distances: [usize; 2],
 }
 
 impl Fours {
     fn new(range: Range<usize>) -> Fours {
         let count = range.len().div_ceil(ROWS);
-        Fours { range, count }
+        Fours {
+            range,
+            count,
+            distances: [1, count],
+        }
     }
 
-    /// The rows of step `i`; where a quarter is short, the last row again.
+    fn neighbours(self) -> Fours {
+        Fours {
+            distances: [ROWS, 1],
+            ..self
+        }
+    }
+
+    /// The rows of step `i`; beyond the end, the last row again.
     fn rows(&self, i: usize) -> [usize; ROWS] {
-        std::array::from_fn(|q| (self.range.start + q * self.count + i).min(self.range.end - 1))
+        let [step, next] = self.distances;
+        std::array::from_fn(|q| (self.range.start + i * step + q * next).min(self.range.end - 1))
     }
 
     /// Puts the products of step `i` in the order of the range; activation rows are `stride` apart.
     fn scatter(&self, i: usize, products: &[[f32; ROWS]], sums: &mut [f32], stride: usize) {
+        if self.distances == [ROWS, 1] && (i + 1) * ROWS <= self.range.len() {
+            for (c, products) in products.iter().enumerate() {
+                sums[c * stride + i * ROWS..][..ROWS].copy_from_slice(products);
+            }
+            return;
+        }
         for (r, row) in self.rows(i).into_iter().enumerate() {
             for (c, products) in products.iter().enumerate() {
                 sums[c * stride + row - self.range.start] = products[r];
@@ -491,6 +490,12 @@ impl Fours {
 }
 
 impl Out {
+    /// The place of (`row`, `column`).
+    pub(super) fn at(&self, row: usize, column: usize) -> *mut u8 {
+        self.first
+            .wrapping_add((row * self.n + column) * self.dtype.size())
+    }
+
     /// Rounds `sums` to the output from (`row`, `column`) on.
     ///
     /// # Safety
@@ -498,16 +503,14 @@ impl Out {
     unsafe fn store(&self, row: usize, column: usize, sums: &[f32]) {
         let size = self.dtype.size();
         // SAFETY: the caller's contract.
-        let bytes = unsafe {
-            let first = self.first.add((row * self.n + column) * size);
-            std::slice::from_raw_parts_mut(first, sums.len() * size)
-        };
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(self.at(row, column), sums.len() * size) };
         floats::write(self.dtype, sums, bytes);
     }
 }
 
 /// `range` in steps of at most `len`.
-fn rounds(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn rounds(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range
         .step_by(len)

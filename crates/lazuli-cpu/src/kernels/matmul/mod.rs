@@ -25,6 +25,7 @@ mod amx;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod blocked;
 mod blocks;
 mod driver;
 mod panels;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::driver::Group;
 use super::scratch::Lines;
-use super::table::{BLOCK_COLUMNS, Panel};
+use super::table::{BLOCK, Panel};
 use crate::pool::Pool;
 
 /// The panels of all groups of a product, one after another.
@@ -17,25 +17,27 @@ pub(super) struct Panels<'a> {
 }
 
 impl<'a> Panels<'a> {
-    /// Lays out the rows of all groups; `row` gives row `i` of a group, of `k` elements of bf16.
+    /// Lays out the first rows of groups, as many as `rows` says; `row` gives row `i` of a group, of `k`
+    /// elements of bf16.
     ///
     /// # Safety
     /// The path of `panel` is available, and the rows are readable.
     pub(super) unsafe fn new(
         panel: Panel,
         groups: &[Group],
+        rows: impl Fn(Group) -> usize + Sync,
         row: impl Fn(Group, usize) -> *const u8 + Sync,
         k: usize,
         lines: &'a mut Lines,
         pool: Option<&Pool>,
     ) -> Panels<'a> {
-        let size = BLOCK_COLUMNS * k * 2;
+        let size = BLOCK * k * 2;
         let mut count = 0;
         let starts: Vec<usize> = groups
             .iter()
             .map(|group| {
                 let start = count;
-                count += group.rows.div_ceil(BLOCK_COLUMNS);
+                count += rows(*group).div_ceil(BLOCK);
                 start
             })
             .collect();
@@ -43,9 +45,9 @@ impl<'a> Panels<'a> {
         let places: Vec<_> = bytes.chunks_exact_mut(size).map(Mutex::new).collect();
         let lay = |i: usize| {
             let g = starts.partition_point(|&start| start <= i) - 1;
-            let (group, first) = (groups[g], (i - starts[g]) * BLOCK_COLUMNS);
-            let rows = first..group.rows.min(first + BLOCK_COLUMNS);
-            let mut pointers = [std::ptr::null(); BLOCK_COLUMNS];
+            let (group, first) = (groups[g], (i - starts[g]) * BLOCK);
+            let rows = first..rows(group).min(first + BLOCK);
+            let mut pointers = [std::ptr::null(); BLOCK];
             for (pointer, i) in pointers.iter_mut().zip(rows.clone()) {
                 *pointer = row(group, i);
             }
@@ -74,8 +76,8 @@ impl<'a> Panels<'a> {
         group: Group,
     ) -> impl Iterator<Item = (std::ops::Range<usize>, &[u8])> {
         let bytes = &self.bytes[self.starts[g] * self.size..];
-        let rows = (0..group.rows).step_by(BLOCK_COLUMNS);
+        let rows = (0..group.rows).step_by(BLOCK);
         rows.zip(bytes.chunks_exact(self.size))
-            .map(move |(first, panel)| (first..group.rows.min(first + BLOCK_COLUMNS), panel))
+            .map(move |(first, panel)| (first..group.rows.min(first + BLOCK), panel))
     }
 }

@@ -20,6 +20,7 @@ pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     },
     dot: &[dot::<1> as Dot, dot::<2>],
     blocks: None,
+    kept_bytes: 256 << 10,
 };
 
 fn expand(matrix: &Matrix<'_>, rows: [usize; ROWS], dst: &mut [u8]) {

@@ -35,39 +35,65 @@ pub(super) struct Arithmetic {
     /// What takes the place of `dot`, and of `fused` where rows can be decoded to memory: so that a
     /// row meets the same instruction in any company.
     pub(super) blocks: Option<Blocks>,
+    /// Bytes of weights, and of activations, that a thread keeps where many rows meet: a quarter to half
+    /// of the L2 of machines with this path.
+    pub(super) kept_bytes: usize,
 }
 
-/// Products of blocks: of weight rows that were decoded to memory with panels of activations.
+/// Products by blocks of [`BLOCK`] by [`BLOCK`] sums: one operand by its rows as they lie, the other laid
+/// out as a panel. Which is which changes no bit.
 #[derive(Clone, Copy)]
 pub(super) struct Blocks {
-    /// Lays out as many activation rows as there are pointers, at most [`BLOCK_COLUMNS`], as a panel.
+    /// Readies this thread for panels and products.
+    pub(super) begin: unsafe fn(),
+    /// Undoes `begin`.
+    pub(super) end: unsafe fn(),
     pub(super) panel: Panel,
     pub(super) product: BlockProduct,
 }
 
-/// Weight rows of a block.
-pub(super) const BLOCK_ROWS: usize = 32;
+/// Rows of a block, and of a panel.
+pub(super) const BLOCK: usize = 32;
 
-/// Activation rows of a panel.
-pub(super) const BLOCK_COLUMNS: usize = 32;
-
-/// Lays out rows of `k` elements, a multiple of a block, as a panel, with zeros for missing rows.
+/// Lays out up to [`BLOCK`] rows of `k` elements, a multiple of a block's, as a panel, with zeros for
+/// missing rows.
 ///
 /// # Safety
-/// The path is available, the rows are readable, and `panel` has room for [`BLOCK_COLUMNS`] of them.
+/// The path is available, the rows are readable, and `panel` has room for [`BLOCK`] of them.
 pub(super) type Panel = unsafe fn(rows: &[*const u8], k: usize, panel: &mut [u8]);
 
-/// `sums[c][r]` of row `c` of a panel with row `r` of [`BLOCK_ROWS`] weight rows, `stride` bytes apart.
+/// Multiplies the rows of a block with those of a panel, and stores the sums rounded.
 ///
 /// # Safety
-/// The path is available, all weight rows and the panel have `k` elements, a multiple of a block.
-pub(super) type BlockProduct = unsafe fn(
-    weights: *const u8,
-    stride: usize,
-    panel: &[u8],
-    k: usize,
-    sums: &mut [[f32; BLOCK_ROWS]; BLOCK_COLUMNS],
-);
+/// The path is available and `begin` was called on this thread; [`BLOCK`] rows and the panel have `k`
+/// elements, a multiple of a block's; the places are writable and nobody else's.
+pub(super) type BlockProduct = unsafe fn(block: &Block<'_>, places: &Places);
+
+/// The operands of a block.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'a> {
+    /// [`BLOCK`] rows, `stride` bytes apart.
+    pub(super) rows: *const u8,
+    pub(super) stride: usize,
+    pub(super) panel: &'a [u8],
+    /// Elements of each.
+    pub(super) k: usize,
+    /// Whether the rows are of weights and the panel of activations.
+    pub(super) turned: bool,
+    /// Memory that will be wanted later, and how many bytes of it.
+    pub(super) ahead: Option<(*const u8, usize)>,
+}
+
+/// Where the sums of a block go.
+pub(super) struct Places {
+    /// Of each activation row, the place of the block's first weight row.
+    pub(super) rows: [*mut u8; BLOCK],
+    /// Activation rows.
+    pub(super) count: usize,
+    /// Weight rows.
+    pub(super) width: usize,
+    pub(super) dtype: Dtype,
+}
 
 /// What depends on the kind of weight.
 #[derive(Clone, Copy)]

@@ -21,6 +21,7 @@ pub(super) const ARITHMETIC: Arithmetic = Arithmetic {
     decoder: decoder_of,
     dot: &[dot::<1> as Dot, dot::<2>, dot::<3>],
     blocks: None,
+    kept_bytes: 256 << 10,
 };
 
 fn decoder_of(weight: &Weight<'_>, _: Role) -> Decoder {

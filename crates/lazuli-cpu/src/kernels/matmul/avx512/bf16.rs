@@ -27,6 +27,7 @@ pub(in super::super) const ARITHMETIC: Arithmetic = Arithmetic {
         dot::<Bf16, 6>,
     ],
     blocks: None,
+    kept_bytes: 512 << 10,
 };
 
 fn decoder_of(weight: &Weight<'_>, role: Role) -> Decoder {

@@ -26,6 +26,7 @@ pub(in super::super) const ARITHMETIC: Arithmetic = Arithmetic {
         dot::<F32, 6>,
     ],
     blocks: None,
+    kept_bytes: 512 << 10,
 };
 
 fn decoder_of(weight: &Weight<'_>, _: Role) -> Decoder {

@@ -12,6 +12,9 @@ fn cases() -> Vec<(Kind, [usize; 2])> {
     vec![
         (Kind::Dense(Dtype::BF16), [37, 203]),
         (Kind::Dense(Dtype::BF16), [37, 256]),
+        // Few elements: blocks that are turned, and blocks that are not, from a few rows on.
+        (Kind::Dense(Dtype::BF16), [83, 64]),
+        (Kind::Dense(Dtype::BF16), [70, 75]),
         (Kind::Dense(Dtype::F32), [21, 77]),
         (Kind::Dense(Dtype::F32), [21, 96]),
         (Kind::Dense(Dtype::F16), [18, 130]),
@@ -174,5 +177,61 @@ fn a_weight_row_gives_the_same_bits_in_any_place() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn many_rows_have_the_bits_that_they_have_alone() {
+    // As many that threads have rows of their own instead of weights.
+    let (m, pool, one) = (421, Pool::new(3), Pool::new(1));
+    for table in tables() {
+        for (kind, [n, k]) in [
+            (Kind::Dense(Dtype::BF16), [83, 64]),
+            (Kind::Dense(Dtype::BF16), [45, 97]),
+            (Kind::Dense(Dtype::F32), [45, 97]),
+            (
+                Kind::Affine {
+                    bits: 4,
+                    group: 64,
+                    scales: Dtype::BF16,
+                },
+                [70, 192],
+            ),
+        ] {
+            let mut random = Random(11);
+            let weights = Weights::random(&mut random, kind, n, k);
+            let x = random.floats(m * k);
+            for out in FLOATS {
+                let run = |pool: &Pool, x: &[f32]| {
+                    let shape = [x.len() / k, n, k];
+                    product(table, pool, x, Dtype::BF16, &weights, shape, out)
+                };
+                let together = run(&pool, &x);
+                let alone: Vec<_> = x.chunks(k).map(|row| run(&one, row)).collect();
+                assert!(together == alone.concat(), "{} {kind:?} {out}", table.isa());
+            }
+        }
+    }
+}
+
+#[test]
+fn nan_times_nan_has_the_same_bits_in_any_number_of_rows() {
+    let pool = Pool::new(1);
+    let ([n, k], kind) = ([40, 32], Kind::Dense(Dtype::BF16));
+    // On other paths no kernel exchanges the operands.
+    for table in tables().filter(|table| table.isa() == Isa::Amx) {
+        let mut random = Random(12);
+        let mut weights = Weights::random(&mut random, kind, n, k);
+        // Two kinds of NaN, of which a product keeps one.
+        weights.codes.0[1 + 2 * 5..][..2].copy_from_slice(&0x7fc5_u16.to_le_bytes());
+        let mut x = random.floats(70 * k);
+        x.chunks_mut(k)
+            .for_each(|row| row[5] = f32::from_bits(0xffc3_0000));
+        let run = |rows: &[f32]| {
+            let shape = [rows.len() / k, n, k];
+            product(table, &pool, rows, Dtype::BF16, &weights, shape, Dtype::F32)
+        };
+        let alone: Vec<_> = x.chunks(k).map(run).collect();
+        assert!(run(&x) == alone.concat(), "{}", table.isa());
     }
 }

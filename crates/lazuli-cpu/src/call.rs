@@ -36,6 +36,7 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
     let row_major = inputs.iter().all(|s| s.strides.is_none());
     match op {
         Op::Matmul(_) => families::matmul::kernel(inputs),
+        Op::ScaledDotProduct(_) => families::attention::scaled_dot_product_kernel(inputs),
         Op::Copy(_) => families::copy::kernel(),
         Op::Unary(op) => families::unary::kernel(*op, inputs),
         Op::Binary(op) => families::binary::kernel(*op, inputs),
@@ -71,7 +72,6 @@ pub(crate) fn kernel(op: &Op, inputs: &[Spec], outputs: &[Spec]) -> Option<Run> 
         Op::QuantizedMatmul(_) => families::quantized::matmul_kernel(inputs),
         Op::CacheAppend(_) => families::cache::kernel(inputs),
         Op::Attention(_) => families::attention::kernel(inputs),
-        Op::ScaledDotProduct(_) => families::attention::scaled_dot_product_kernel(inputs),
         Op::CausalConv(_) => families::recurrent::conv_kernel(inputs),
         Op::GatedDelta(_) => families::recurrent::delta_kernel(inputs),
         Op::Route(_) => families::experts::route_kernel(inputs),

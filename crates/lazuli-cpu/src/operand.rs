@@ -70,22 +70,14 @@ impl<'a> Operand<'a> {
     /// The elements of a row-major operand; copied if a mapped file left them misaligned.
     pub(crate) fn slice<T: Element + Pod>(&self) -> Cow<'a, [T]> {
         assert_eq!(T::DTYPE, self.spec.dtype, "operand read as another dtype");
-        let bytes = self.bytes();
-        match bytemuck::try_cast_slice(bytes) {
-            Ok(slice) => Cow::Borrowed(slice),
-            Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(bytes)),
-        }
+        aligned(self.bytes())
     }
 
     /// The bits of the elements of a row-major operand, `T` of their size; copied as in
     /// [`Self::slice`].
     pub(crate) fn bits<T: Pod>(&self) -> Cow<'a, [T]> {
         assert_eq!(size_of::<T>(), self.spec.dtype.size(), "another size");
-        let bytes = self.bytes();
-        match bytemuck::try_cast_slice(bytes) {
-            Ok(slice) => Cow::Borrowed(slice),
-            Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(bytes)),
-        }
+        aligned(self.bytes())
     }
 
     /// The floats of a row-major operand, converted to `f32` if they are narrower.
@@ -99,11 +91,33 @@ impl<'a> Operand<'a> {
 
     /// The floats of a row-major operand.
     pub(crate) fn floats(&self) -> FloatSlice<'a> {
-        match self.spec.dtype {
-            Dtype::BF16 => FloatSlice::Bf16(self.slice()),
-            Dtype::F16 => FloatSlice::F16(self.slice()),
-            _ => FloatSlice::F32(self.slice()),
-        }
+        FloatSlice::of(self.spec.dtype, self.bytes())
+    }
+
+    /// The floats of an operand from the first to the last, and what lies between them. No stride is
+    /// negative.
+    pub(crate) fn floats_between(&self) -> FloatSlice<'a> {
+        let Some(strides) = &self.spec.strides else {
+            return self.floats();
+        };
+        assert!(
+            strides.iter().all(|&stride| stride >= 0),
+            "elements before the first"
+        );
+        let steps = self.spec.shape.iter().zip(strides.iter());
+        let last: usize = steps
+            .map(|(&len, &stride)| len.saturating_sub(1) * stride as usize)
+            .sum();
+        let elements = if self.spec.shape.elements() == 0 {
+            0
+        } else {
+            last + 1
+        };
+        let size = self.spec.dtype.size();
+        // SAFETY: `new` promised that the first and the last element are readable, and they lie in one
+        // buffer, which is written by nobody while it has readers.
+        let bytes = unsafe { std::slice::from_raw_parts(self.start, elements * size) };
+        FloatSlice::of(self.spec.dtype, bytes)
     }
 }
 
@@ -155,4 +169,22 @@ pub(crate) enum FloatSlice<'a> {
     F32(Cow<'a, [f32]>),
     Bf16(Cow<'a, [bf16]>),
     F16(Cow<'a, [f16]>),
+}
+
+impl<'a> FloatSlice<'a> {
+    fn of(dtype: Dtype, bytes: &'a [u8]) -> FloatSlice<'a> {
+        match dtype {
+            Dtype::BF16 => FloatSlice::Bf16(aligned(bytes)),
+            Dtype::F16 => FloatSlice::F16(aligned(bytes)),
+            _ => FloatSlice::F32(aligned(bytes)),
+        }
+    }
+}
+
+/// Elements where they lie, or copied if they are misaligned.
+fn aligned<T: Pod>(bytes: &[u8]) -> Cow<'_, [T]> {
+    match bytemuck::try_cast_slice(bytes) {
+        Ok(slice) => Cow::Borrowed(slice),
+        Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(bytes)),
+    }
 }

@@ -6,6 +6,7 @@ use lazuli_core::error::{Error, Result};
 use lazuli_core::plan::Spec;
 use lazuli_core::{Dtype, Family, Op, Shape};
 
+use super::elementwise::strides as strides_of;
 use crate::call::{Call, Run};
 use crate::families::seqs::{Limits, seqs};
 use crate::kernels::attention::{Affine, Cache, Call as Attend, Ring, Strides};
@@ -171,8 +172,29 @@ fn run(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
     Ok(())
 }
 
+/// Keys and values may be views whose rows have no gaps, as heads that were split from a row are.
 pub(crate) fn scaled_dot_product_kernel(inputs: &[Spec]) -> Option<Run> {
-    inputs.iter().all(floats).then_some(run_scaled_dot_product)
+    let gapless = |s: &Spec| {
+        let strides = strides_of(s);
+        (strides[3] == 1 || s.shape[3] == 1) && strides.iter().all(|&stride| stride >= 0)
+    };
+    let row_major = |s: &Spec| s.strides.is_none();
+    let takes = inputs.iter().all(floats)
+        && inputs[1..3].iter().all(gapless)
+        && row_major(&inputs[0])
+        && inputs[3..].iter().all(row_major);
+    takes.then_some(run_scaled_dot_product)
+}
+
+/// A cache of one slot for each batch.
+fn view(operand: &Operand<'_>) -> Strides {
+    let strides = strides_of(operand.spec());
+    let [slot, head, position] = [0, 1, 2].map(|axis| strides[axis] as usize);
+    Strides {
+        slot,
+        head,
+        position,
+    }
 }
 
 fn run_scaled_dot_product(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
@@ -187,22 +209,33 @@ fn run_scaled_dot_product(op: &Op, call: &mut Call<'_, '_>) -> Result<()> {
         u32::try_from(n)
             .map_err(|_| Error::value(op.name(), format!("{n} positions do not fit 32 bits")))
     };
-    let (first, len) = (short(keys - queries.min(keys))?, short(*queries)?);
-    let seqs: Vec<Seq> = (0..short(*batch)?)
-        .map(|slot| Seq {
-            slot,
-            first,
-            len,
-            generated: false,
-        })
-        .collect();
     if call.outputs[0].shape().elements() == 0 {
         return Ok(());
     }
+    if *keys == 0 {
+        call.outputs[0].bytes().fill(0);
+        return Ok(());
+    }
+    let (batch, queries, keys) = (short(*batch)?, short(*queries)?, short(*keys)?);
+    // The last query's position is the last key's. Where all see all keys it does not matter, so more
+    // queries than keys are several sequences.
+    let seqs: Vec<Seq> = (0..batch)
+        .flat_map(|slot| {
+            (0..queries).step_by(keys as usize).map(move |row| {
+                let len = keys.min(queries - row);
+                Seq {
+                    slot,
+                    first: keys - len,
+                    len,
+                    generated: false,
+                }
+            })
+        })
+        .collect();
     let sinks = sinks.first().map(|s| s.as_f32());
     let (queries, stored) = (
         q.floats(),
-        [k, v].map(|x| Stored::of(std::slice::from_ref(x))),
+        [k, v].map(|x| Stored::Dense(x.floats_between(), view(x))),
     );
     let attend = Attend {
         q: queries.view(),

@@ -172,6 +172,27 @@ fn attention_is_the_formula_for_every_mask() {
 }
 
 #[test]
+fn more_queries_than_keys_see_all_of_them() {
+    on_each(|device| {
+        let mut rng = Rng(27);
+        for (t, s) in [(5, 3), (70, 33), (2, 1)] {
+            let [(q, _), (k, _), (v, _)] =
+                [t, s, s].map(|n| sample(&mut rng, &[2, 2, n, 16], Dtype::F32, 1.0));
+            let got = q
+                .scaled_dot_product_attention(&k, &v, 0.3, Mask::None, None)
+                .unwrap();
+            let scores = &q.matmul(&k.matrix_transpose().unwrap()).unwrap() * 0.3;
+            let want = scores.softmax(-1).unwrap().matmul(&v).unwrap();
+            let off = (&got - &want).abs().unwrap().max(.., false).unwrap();
+            assert!(
+                off.item::<f32>().unwrap() < 1e-5,
+                "{t} over {s} on {device:?}"
+            );
+        }
+    });
+}
+
+#[test]
 fn attention_refuses_what_does_not_fit() {
     let of = |shape: [usize; 4]| Array::full(shape, 1.0, Dtype::F32).unwrap();
     let (q, k, wrong) = (of([1, 4, 5, 8]), of([1, 2, 6, 8]), of([1, 1, 2, 6]));

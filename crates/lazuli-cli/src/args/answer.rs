@@ -55,7 +55,7 @@ impl AnswerArgs {
     /// A usage error for one that the model does not have.
     pub(crate) fn add_eos(&self, lm: &mut LanguageModel) -> anyhow::Result<()> {
         for token in &self.extra_eos_token {
-            let id = lm.tokenizer.token_id(token).ok_or_else(|| {
+            let id = lm.tokenizer.token_id(token)?.ok_or_else(|| {
                 usage(format!(
                     "--extra-eos-token {token}: the model has no such token"
                 ))

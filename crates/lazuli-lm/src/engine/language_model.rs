@@ -65,7 +65,7 @@ impl LanguageModel {
     /// What is wrong with the first file that does not fit, in one line.
     pub fn from_files(files: &Files, options: LoadOptions) -> Result<LanguageModel> {
         let config = Config::parse(files.config)?;
-        let tokenizer = Tokenizer::from_bytes(files.tokenizer, Some(files.tokenizer_config))?;
+        let tokenizer = Tokenizer::from_static(files.tokenizer, Some(files.tokenizer_config))?;
         let eos = EosSet::from_bytes(Some(files.config), None, &tokenizer)?;
         let source = [("default".to_owned(), files.chat_template.to_owned())];
         let template = ChatTemplate::new(source, tokenizer.config());

@@ -31,10 +31,10 @@ impl Detokenizer {
         let Some(text) = self.tokenizer.token(token) else {
             return Ok(String::new());
         };
-        if self.skip_special && self.tokenizer.is_special_text(&text) {
+        if self.skip_special && self.tokenizer.is_special(token) {
             return Ok(String::new());
         }
-        decode::push(&mut self.stages, text)
+        decode::push(&mut self.stages, text.to_owned())
     }
 
     /// Ends the text: what was still held back. The next token starts a new text.

@@ -43,7 +43,7 @@ impl EosSet {
         };
         Ok(Self::default()
             .with(tokens)
-            .with(tokenizer.special_token_id("eos_token")))
+            .with(tokenizer.special_token_id("eos_token")?))
     }
 
     /// The set with more tokens.

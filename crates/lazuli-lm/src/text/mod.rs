@@ -7,6 +7,7 @@
 mod config;
 mod decode;
 mod detokenize;
+mod encoder;
 mod eos;
 mod jinja;
 mod json;
@@ -18,6 +19,7 @@ mod template_tests;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod vocabulary;
 
 use std::path::Path;
 

@@ -166,8 +166,8 @@ fn every_decoder_streams_as_it_decodes() {
         let token = prop_oneof![2 => byte.prop_map(|b| b + 3), 3 => 257u32..273, 1 => 0u32..4];
         let tokens = prop::collection::vec(token, 1..20);
         proptest!(config(500), |(tokens in tokens, skip in any::<bool>())| {
-            // With nothing left to decode some of the crate's decoders fail; ours gives no text.
-            prop_assume!(!skip || tokens.iter().any(|&token| (3..271).contains(&token)));
+            // With nothing to decode some of the crate's decoders fail; ours gives no text.
+            prop_assume!(tokens.iter().any(|&token| token < 271 && (!skip || token >= 3)));
             prop_assert_eq!(
                 streamed(&tokenizer, &tokens, skip),
                 oracle.decode(&tokens, skip).unwrap(),
@@ -184,8 +184,8 @@ fn stripping_both_ends_of_a_streamed_text_holds_back_only_what_may_be_the_end() 
         {"type": "Strip", "content": "s", "start": 1, "stop": 2}]});
     let tokenizer = built(&json, &json!({}));
     let (s, a) = (
-        tokenizer.token_id("s").unwrap(),
-        tokenizer.token_id("a").unwrap(),
+        tokenizer.token_id("s").unwrap().unwrap(),
+        tokenizer.token_id("a").unwrap().unwrap(),
     );
     let text = |tokens: &[u32]| streamed(&tokenizer, tokens, false);
     assert_eq!(text(&[s, s, a, s, s, s]), "sas");
@@ -209,7 +209,9 @@ fn sentencepiece_texts_round_trip_and_byte_runs_wait_for_their_end() {
         assert_eq!(detokenizer.push(token).unwrap(), "");
     }
     assert_eq!(
-        detokenizer.push(tokenizer.token_id("a").unwrap()).unwrap(),
+        detokenizer
+            .push(tokenizer.token_id("a").unwrap().unwrap())
+            .unwrap(),
         "🦀a"
     );
 }
@@ -254,9 +256,9 @@ fn special_tokens_are_recognised_skipped_and_named() {
     let tokens = tokenizer.encode("<|im_start|>user\nhi<|im_end|>").unwrap();
     assert_eq!((tokens[0], *tokens.last().unwrap()), (8190, 8191));
     assert_eq!(tokenizer.decode(&tokens, true).unwrap(), "user\nhi");
-    assert_eq!(tokenizer.special_token_id("eos_token"), Some(8191));
-    assert_eq!(tokenizer.special_token_id("pad_token"), Some(8189));
-    assert_eq!(tokenizer.special_token_id("bos_token"), None);
+    assert_eq!(tokenizer.special_token_id("eos_token"), Ok(Some(8191)));
+    assert_eq!(tokenizer.special_token_id("pad_token"), Ok(Some(8189)));
+    assert_eq!(tokenizer.special_token_id("bos_token"), Ok(None));
     assert!(tokenizer.is_special(8191) && !tokenizer.is_special(300));
     assert_eq!(tokenizer.token(8200), None);
 }
@@ -272,9 +274,67 @@ fn added_tokens_of_the_config_join_the_vocabulary_where_their_number_fits() {
         .push(json!(["last", -2.0]));
     assert_eq!(built(&json, &json!({})).vocab_size(), 272);
     let tokenizer = built(&json, &config);
-    assert_eq!(tokenizer.token_id("<tool>"), Some(272));
-    assert_eq!(tokenizer.token_id("<far>"), None);
+    assert_eq!(tokenizer.token_id("<tool>"), Ok(Some(272)));
+    assert_eq!(tokenizer.token_id("<far>"), Ok(None));
     assert!(tokenizer.encode("a<tool>b").unwrap().contains(&272));
+}
+
+#[test]
+fn a_released_encoder_is_not_missed_and_comes_back_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(tiny_folder().join(name), folder.path().join(name)).unwrap();
+    }
+    let config = json!({"added_tokens_decoder": {"271": {"content": "<tool>", "special": false, "normalized": false}}});
+    let file: &'static str = sentencepiece().to_string().leak();
+    let config = config.to_string();
+    for tokenizer in [
+        Tokenizer::load(folder.path()).unwrap(),
+        Tokenizer::from_static(file.as_bytes(), Some(config.as_bytes())).unwrap(),
+        Tokenizer::from_bytes(file.as_bytes(), Some(config.as_bytes())).unwrap(),
+    ] {
+        let text = "<s>the cat<tool> é 🦀<|im_end|>";
+        let tokens = tokenizer.encode(text).unwrap();
+        let decoded = tokenizer.decode(&tokens, true).unwrap();
+        for _ in 0..2 {
+            tokenizer.release_encoder();
+            assert_eq!(streamed(&tokenizer, &tokens, true), decoded);
+            assert_eq!(tokenizer.encode(text).unwrap(), tokens);
+        }
+    }
+    let tokenizer = Tokenizer::load(folder.path()).unwrap();
+    tokenizer.release_encoder();
+    let path = folder.path().join("tokenizer.json");
+    std::fs::write(&path, file).unwrap();
+    let changed = tokenizer.encode("a").unwrap_err().to_string();
+    let path = path.display();
+    assert_eq!(
+        changed,
+        format!("{path}: it changed after the model was loaded")
+    );
+}
+
+#[test]
+fn every_number_has_the_text_that_the_crate_gives_it() {
+    let mut twice = sentencepiece();
+    twice["model"]["vocab"]
+        .as_array_mut()
+        .unwrap()
+        .extend([json!(["a", -2.0]), json!(["", -2.0])]);
+    let tiny = std::fs::read_to_string(tiny_folder().join("tokenizer.json")).unwrap();
+    // A gap, and a number that a table by number could not have.
+    let apart = tiny.replacen("\"!\":0", "\"!\":4294967294", 1);
+    assert_ne!(apart, tiny);
+    for json in [sentencepiece().to_string(), twice.to_string(), tiny, apart] {
+        let tokenizer = Tokenizer::from_bytes(json.as_bytes(), None).unwrap();
+        let oracle = tokenizers::Tokenizer::from_bytes(json.as_bytes()).unwrap();
+        for id in (0..9000).chain([u32::MAX - 1, u32::MAX]) {
+            let text = oracle.id_to_token(id);
+            assert_eq!(tokenizer.token(id), text.as_deref(), "{id}");
+            let special = |text: &String| oracle.get_added_vocabulary().is_special_token(text);
+            assert_eq!(tokenizer.is_special(id), text.as_ref().is_some_and(special));
+        }
+    }
 }
 
 #[test]

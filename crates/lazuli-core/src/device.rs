@@ -116,6 +116,12 @@ impl Device {
     }
 }
 
+/// Lets every backend give back what it keeps for later calls.
+pub(crate) fn trim() {
+    let registered = BACKENDS.iter().map_while(OnceLock::get);
+    registered.for_each(|backend| backend.trim());
+}
+
 /// Runs `f` with `device` as the device of the operations that it builds on this thread.
 pub fn with_device<R>(device: Device, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<Device>);

@@ -1,6 +1,6 @@
 //! Host memory: aligned blocks of our own, and bytes that belong to somebody else.
 //!
-//! The only file of this crate with `unsafe`. Blocks are 64-byte aligned, sized by
+//! The only file of this crate with `unsafe`, apart from `trim.rs`. Blocks are 64-byte aligned, sized by
 //! class and zero-extended to it, so a kernel may load whole vectors at the end of an array. Large ones
 //! are mapped one by one: their pages are zero without having been written, so what is never used takes
 //! no memory, and what is given back is the system's at once.
@@ -283,6 +283,17 @@ pub(crate) fn clear_cache() {
         for block in blocks {
             release(class, block.0);
         }
+    }
+}
+
+/// As [`memory::trim`], but for backends.
+pub(crate) fn trim() {
+    clear_cache();
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: may be called at any time.
+        unsafe { libc::malloc_trim(0) };
+        crate::trim::forget_file_pages();
     }
 }
 

@@ -47,6 +47,7 @@ pub mod shaping;
 mod sync;
 pub mod transforms;
 pub mod tree;
+mod trim;
 
 pub use array::Array;
 pub use axes::Axes;

@@ -28,6 +28,10 @@ pub(crate) fn answer(
     let listener = interrupt::listen();
     let bar = progress_bar(shown.progress);
     let mut failed: Option<StdoutError> = None;
+    let mut trimmed = false;
+    // What loaded the model and read the prompt is not needed to answer, nor, after the first token, what
+    // computed the prompt.
+    lazuli::core::memory::trim();
     let generation = session.generate(prompt, options, |event| {
         match event {
             // A prompt that takes one step is done before there is anything to show.
@@ -39,6 +43,9 @@ pub(crate) fn answer(
             Event::Token { text, .. } | Event::Rest(text) => {
                 if shown.text && !text.is_empty() && failed.is_none() {
                     failed = output::print(text).err();
+                }
+                if !std::mem::replace(&mut trimmed, true) {
+                    lazuli::core::memory::trim();
                 }
             }
         }

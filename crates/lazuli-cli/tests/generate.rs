@@ -61,7 +61,8 @@ fn json_is_one_object_with_the_same_text() {
             "prefill_tps",
             "decode_tps",
             "ttft_ms",
-            "peak_bytes"
+            "peak_bytes",
+            "cache_bytes"
         ]
     );
     assert_eq!(format!("{}\n", object["text"].as_str().unwrap()), text);

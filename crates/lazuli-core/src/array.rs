@@ -135,6 +135,22 @@ impl Array {
         Ok(Array::shown(buffer, dtype, shape))
     }
 
+    /// Zeros that take memory where they are written, for what is filled by and by, such as a cache.
+    ///
+    /// Unlike [`Array::zeros`] it is made at once, in host memory; a device with memory of its own takes it
+    /// all when it computes with it.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] when there is not enough.
+    pub fn zeroed(shape: impl Into<Shape>, dtype: Dtype) -> Result<Array> {
+        let shape = shape.into();
+        let bytes = shape.checked_bytes(dtype.size()).ok_or_else(|| {
+            let what = format!("{shape} of {dtype} does not fit in memory");
+            Error::shape("zeroed", what)
+        })?;
+        Ok(Array::shown(Arc::new(Buffer::zeroed(bytes)?), dtype, shape))
+    }
+
     /// Bytes that belong to somebody else (a mapped file, a static), shown without a copy. Only truth
     /// values some of whose bytes are neither 0 nor 1 are copied, as [`Array::from_bytes`] does.
     ///

@@ -172,4 +172,7 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// The first error of that work.
     fn synchronize(&self) -> Result<()>;
+
+    /// Gives back memory that is kept for later calls ([`crate::memory::trim`]).
+    fn trim(&self) {}
 }

@@ -83,6 +83,15 @@ impl Buffer {
         ))
     }
 
+    /// Zeros in host memory, which a large buffer takes only where it is written.
+    ///
+    /// # Errors
+    /// When there is not enough memory.
+    pub fn zeroed(bytes: usize) -> Result<Buffer> {
+        let memory = Arc::new(HostMemory::zeroed(bytes)?);
+        Ok(Buffer::of(bytes, true, Space::Host, memory, None))
+    }
+
     /// Bytes that belong to somebody else, shown without a copy and never written.
     pub fn foreign(owner: Arc<dyn Bytes>) -> Buffer {
         let memory = HostMemory::foreign(owner);

@@ -110,6 +110,12 @@ impl Device {
     }
 }
 
+/// Lets every backend give back what it keeps for later calls.
+pub(crate) fn trim() {
+    let registered = BACKENDS.iter().map_while(OnceLock::get);
+    registered.for_each(|backend| backend.trim());
+}
+
 /// The process's default device.
 impl Default for Device {
     fn default() -> Device {

@@ -1,10 +1,12 @@
 //! Host memory: aligned blocks of our own, and bytes that belong to somebody else.
 //!
-//! The only file of this crate with `unsafe`. Blocks are 64-byte aligned, sized by class and
-//! zero-extended to it, so a kernel may load whole vectors at the end of an array.
+//! The only file of this crate with `unsafe`, apart from `trim.rs`. Blocks are 64-byte aligned, sized by
+//! class and zero-extended to it, so a kernel may load whole vectors at the end of an array. Large ones
+//! are mapped one by one: their pages are zero without having been written, so what is never used takes
+//! no memory, and what is given back is the system's at once.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +16,10 @@ use crate::memory;
 const ALIGN: usize = 64;
 /// Blocks at least this large are asked for in huge pages where the system gives them.
 const HUGE: usize = 4 << 20;
+/// A huge page, and what blocks of them are aligned to.
+const HUGE_PAGE: usize = 2 << 20;
+/// Blocks at least this large are mapped, where the system can.
+const MAPPED: usize = if cfg!(unix) { 128 << 10 } else { usize::MAX };
 
 /// Bytes that outlive the arrays that show them: a mapped file, a static, another library's array.
 pub trait Bytes: Send + Sync + 'static {
@@ -52,9 +58,33 @@ impl HostMemory {
     /// [`Error::Memory`] when the system refuses, or the limit that was set would be passed.
     pub fn allocate(bytes: usize) -> Result<HostMemory> {
         let class = size_class(bytes).ok_or_else(|| out_of_memory(bytes))?;
+        HostMemory::of_class(class, bytes, |class| {
+            CACHE.take(class).or_else(|| fresh(class))
+        })
+    }
+
+    /// A block of `bytes` zeros. Of a large one, pages take memory when they are written.
+    ///
+    /// # Errors
+    /// As [`HostMemory::allocate`].
+    pub fn zeroed(bytes: usize) -> Result<HostMemory> {
+        let class = size_class(bytes).ok_or_else(|| out_of_memory(bytes))?;
+        if class < MAPPED {
+            let mut memory = HostMemory::allocate(bytes)?;
+            memory.as_mut_slice().unwrap_or_default().fill(0);
+            return Ok(memory);
+        }
+        // Not from the cache, whose blocks have been written.
+        HostMemory::of_class(class, bytes, fresh)
+    }
+
+    fn of_class(
+        class: usize,
+        bytes: usize,
+        block: impl FnOnce(usize) -> Option<NonNull<u8>>,
+    ) -> Result<HostMemory> {
         memory::take(class)?;
-        let ptr = CACHE.take(class).or_else(|| fresh(class));
-        let ptr = ptr.ok_or_else(|| {
+        let ptr = block(class).ok_or_else(|| {
             memory::gave(class);
             out_of_memory(bytes)
         })?;
@@ -144,24 +174,71 @@ fn size_class(bytes: usize) -> Option<usize> {
     Some(bytes.next_multiple_of(step))
 }
 
-fn block_layout(class: usize) -> Option<Layout> {
-    let align = if class >= HUGE { 2 << 20 } else { ALIGN };
-    Layout::from_size_align(class, align).ok()
+/// A block of zeros, so that every later read of its tail is defined.
+fn fresh(class: usize) -> Option<NonNull<u8>> {
+    if class >= MAPPED {
+        return map(class);
+    }
+    let layout = Layout::from_size_align(class, ALIGN).ok()?;
+    // SAFETY: the layout has a non-zero size.
+    NonNull::new(unsafe { alloc_zeroed(layout) })
 }
 
-fn fresh(class: usize) -> Option<NonNull<u8>> {
-    let layout = block_layout(class)?;
-    // SAFETY: the layout has a non-zero size.
-    let ptr = NonNull::new(unsafe { alloc(layout) })?;
-    #[cfg(target_os = "linux")]
-    if class >= HUGE {
-        // SAFETY: the range is a block that we have just been given; the advice changes no contents.
-        unsafe { libc::madvise(ptr.as_ptr().cast(), class, libc::MADV_HUGEPAGE) };
+fn release(class: usize, ptr: NonNull<u8>) {
+    if class >= MAPPED {
+        return unmap(ptr, class);
     }
-    // SAFETY: the block has `class` bytes. Zeroing makes every later read of the tail defined.
-    unsafe { ptr.as_ptr().write_bytes(0, class) };
-    Some(ptr)
+    if let Ok(layout) = Layout::from_size_align(class, ALIGN) {
+        // SAFETY: the block came from `fresh` with the layout of the same class.
+        unsafe { dealloc(ptr.as_ptr(), layout) };
+    }
 }
+
+#[cfg(unix)]
+fn map(class: usize) -> Option<NonNull<u8>> {
+    // Mappings start at a page: for more, map more and give back what is too much.
+    let spare = if class >= HUGE { HUGE_PAGE } else { 0 };
+    let (access, kind) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANON,
+    );
+    // SAFETY: asks for new memory at a place of the system's choice.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), class + spare, access, kind, -1, 0) };
+    if start == libc::MAP_FAILED {
+        return None;
+    }
+    let start = NonNull::new(start.cast::<u8>())?;
+    if spare == 0 {
+        return Some(start);
+    }
+    let before = (start.as_ptr() as usize).wrapping_neg() % HUGE_PAGE;
+    // SAFETY: `before` is below `spare`, so block and rest are inside what was mapped.
+    let (block, rest) = unsafe { (start.add(before), start.add(before + class)) };
+    unmap(start, before);
+    unmap(rest, spare - before);
+    #[cfg(target_os = "linux")]
+    // SAFETY: the range is a block that we have just been given; the advice changes no contents.
+    unsafe {
+        libc::madvise(block.as_ptr().cast(), class, libc::MADV_HUGEPAGE)
+    };
+    Some(block)
+}
+
+/// Gives back `bytes` that [`map`] mapped and nobody refers to.
+#[cfg(unix)]
+fn unmap(start: NonNull<u8>, bytes: usize) {
+    // SAFETY: callers give a range of their own mapping, at whole pages. Of no bytes the system refuses it,
+    // which does no harm.
+    unsafe { libc::munmap(start.as_ptr().cast(), bytes) };
+}
+
+#[cfg(not(unix))]
+fn map(_: usize) -> Option<NonNull<u8>> {
+    None
+}
+
+#[cfg(not(unix))]
+fn unmap(_: NonNull<u8>, _: usize) {}
 
 struct Block(NonNull<u8>);
 // SAFETY: a cached block is plain memory that nobody refers to.
@@ -198,13 +275,6 @@ impl Cache {
     }
 }
 
-fn release(class: usize, ptr: NonNull<u8>) {
-    if let Some(layout) = block_layout(class) {
-        // SAFETY: the block came from `fresh` with the layout of the same class.
-        unsafe { dealloc(ptr.as_ptr(), layout) };
-    }
-}
-
 /// As [`memory::clear_cache`].
 pub(crate) fn clear_cache() {
     let mut classes = CACHE.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,6 +283,17 @@ pub(crate) fn clear_cache() {
         for block in blocks {
             release(class, block.0);
         }
+    }
+}
+
+/// As [`memory::trim`], but for backends.
+pub(crate) fn trim() {
+    clear_cache();
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: may be called at any time.
+        unsafe { libc::malloc_trim(0) };
+        crate::trim::forget_file_pages();
     }
 }
 
@@ -240,6 +321,24 @@ mod tests {
             );
         }
         assert!(size_class(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn fresh_blocks_of_every_kind_are_zero_aligned_and_can_be_given_back() {
+        for class in [64, 100 << 10, 128 << 10, HUGE, 3 * HUGE] {
+            let class = size_class(class).unwrap();
+            let block = fresh(class).unwrap();
+            let align = if class >= HUGE { HUGE_PAGE } else { ALIGN };
+            assert_eq!(block.as_ptr() as usize % align, 0, "{class}");
+            // SAFETY: the block has that many bytes, and nobody else has it.
+            let bytes = unsafe { std::slice::from_raw_parts_mut(block.as_ptr(), class) };
+            assert!(bytes.iter().all(|&byte| byte == 0));
+            bytes.fill(1);
+            release(class, block);
+            drop(HostMemory::allocate(class).map(|mut m| m.as_mut_slice().unwrap().fill(1)));
+            let zeroed = HostMemory::zeroed(class - 3).unwrap();
+            assert!(zeroed.as_slice().iter().all(|&byte| byte == 0));
+        }
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub mod stream;
 mod sync;
 pub mod transforms;
 pub mod tree;
+mod trim;
 
 pub use array::Array;
 pub use axes::Axes;

@@ -71,6 +71,19 @@ pub fn clear_cache() {
     crate::host::clear_cache();
 }
 
+/// Gives back to the system what this process does not need to have in memory at the moment: the cached
+/// blocks, what backends keep for later calls, free memory of the C library's allocator, and the pages of
+/// the program and its libraries that are as they are in their files.
+///
+/// For a program that is about to do one thing for long, such as to answer after it has loaded a model and
+/// read a prompt. What is needed again comes back by itself, pages of files from the system's cache: some
+/// 500 of 64 KiB for a program of 30 MB, a millisecond in all. Where the system is not Linux with the GNU
+/// C library, only the first two are given back.
+pub fn trim() {
+    crate::device::trim();
+    crate::host::trim();
+}
+
 pub(crate) fn cache_limit() -> usize {
     CACHE_LIMIT.load(Relaxed)
 }

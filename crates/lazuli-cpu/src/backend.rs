@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::call::{Call, Run, kernel};
 use crate::group::{Fused, Places};
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, scratch};
 use crate::operand::{Operand, Output};
 use crate::{Isa, Pool};
 
@@ -166,6 +166,13 @@ impl Backend for CpuBackend {
             "copy",
             format!("{} bytes are on the host already", from.len()),
         ))
+    }
+
+    fn trim(&self) {
+        // Every thread its own. A pool that is busy leaves it to the caller, who gives back what is his.
+        self.0
+            .pool
+            .run(self.0.pool.threads(), &|_| scratch::release());
     }
 
     fn synchronize(&self) -> Result<()> {

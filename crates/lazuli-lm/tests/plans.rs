@@ -1,5 +1,6 @@
 //! Calls that run as a plan have the bits of calls that run operation by operation, caches included.
-#![allow(clippy::unwrap_used, clippy::print_stdout, dead_code, unused_imports)] // a failure is a failed test; this file uses a part of the models
+// A failure is a failed test; this file uses a part of the models.
+#![allow(clippy::unwrap_used, clippy::print_stdout, dead_code, unused_imports)]
 
 mod independence;
 

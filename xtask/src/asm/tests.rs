@@ -1,3 +1,5 @@
+//! A disassembly as the tools print it, and what is made of it.
+
 use super::figures::Figures;
 use super::loops::{Count, Hot};
 use super::tools::{Line, functions, lines};

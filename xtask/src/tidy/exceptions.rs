@@ -9,6 +9,7 @@ pub(crate) const UNSAFE_CRATES: &[&str] = &["crates/lazuli-cpu", "crates/lazuli-
 /// Files that may have `unsafe` in crates that deny it elsewhere.
 pub(crate) const UNSAFE_FILES: &[&str] = &[
     "crates/lazuli-core/src/host.rs",
+    "crates/lazuli-core/src/trim.rs",
     "crates/lazuli-io/src/mmap.rs",
 ];
 

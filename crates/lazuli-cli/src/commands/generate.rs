@@ -57,6 +57,8 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     let mut lm = model::load(&args.model, args.quiet)?;
     args.answer.add_eos(&mut lm)?;
     let tokens = tokens(args, &lm, text)?;
+    // Nothing more is read.
+    lm.tokenizer.release_encoder();
     let longest = tokens.len().saturating_add(options.max_tokens);
     model::warn_if_short(&lm, &args.answer.cache, longest);
     let mut session = Session::new(&lm, args.answer.cache.options())?;
@@ -66,7 +68,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<ExitCode> {
     };
     let generation = stream::answer(&mut session, &tokens, &options, shown)?;
     match args.json {
-        true => output::print(&as_json(&generation))?,
+        true => output::print(&as_json(&generation, session.cache_bytes()))?,
         false => output::print("\n")?,
     }
     if !args.quiet {
@@ -95,7 +97,7 @@ fn tokens(args: &GenerateArgs, lm: &LanguageModel, mut text: String) -> Result<V
     prompt::of_messages(lm, &messages, &args.template.chat_template_args.0)
 }
 
-fn as_json(generation: &Generation) -> String {
+fn as_json(generation: &Generation, cache_bytes: usize) -> String {
     let object = json!({
         "prompt_tokens": generation.prompt_tokens,
         "tokens": generation.tokens,
@@ -105,6 +107,7 @@ fn as_json(generation: &Generation) -> String {
         "decode_tps": generation.decode_tps(),
         "ttft_ms": generation.first_token_seconds * 1e3,
         "peak_bytes": memory::peak(),
+        "cache_bytes": cache_bytes,
     });
     format!("{object}\n")
 }

@@ -19,7 +19,9 @@ mod tests;
 pub use element::Element;
 pub use entry::{Entry, Kernel};
 pub use lanes::{LANES, Lanes};
-pub use shared::{Scratch, Shared};
+pub use shared::Shared;
+
+pub use super::scratch::Scratch;
 
 /// `e^x`. Below -104 it is 0, above 88.8 infinite; subnormal results are rounded once more.
 ///

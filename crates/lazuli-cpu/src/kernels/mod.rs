@@ -17,6 +17,7 @@ pub mod random;
 pub mod reduce;
 pub mod rows;
 pub mod scan;
+pub mod scratch;
 pub mod seq;
 pub mod sort;
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl KvCache {
     ) -> Result<KvCache> {
         let capacity = ring.map_or(CHUNK, |r| (r.keep + r.len) as usize);
         // Two arrays, not one shared: each is written in place.
-        let zeros = || Array::zeros([slots, heads, capacity, dim], dtype);
+        let zeros = || Array::zeroed([slots, heads, capacity, dim], dtype);
         let mut cache = KvCache {
             keys: Cached::Float(zeros()?),
             values: Cached::Float(zeros()?),
@@ -97,7 +97,15 @@ impl KvCache {
             Some(_) => 0,
             None => end.next_multiple_of(CHUNK),
         };
-        self.change(|a| rows::extend(&rows::extend(a, 0, slots)?, 2, capacity))
+        let keys = parts(&self.keys)[0];
+        if keys.dim(0) >= slots && keys.dim(2) >= capacity {
+            return Ok(());
+        }
+        self.change(|a| rows::extend(&rows::extend(a, 0, slots)?, 2, capacity))?;
+        // Now, and not with the other layers: what one had is given back before the next one grows.
+        lazuli_core::eval(&self.arrays().iter().collect::<Vec<_>>())?;
+        lazuli_core::memory::clear_cache();
+        Ok(())
     }
 
     /// Packs what the cache holds, and from now on what is appended.

@@ -1,15 +1,16 @@
 //! Arrays with one row per slot.
 
+use lazuli_core::ops::scatter::Mode;
 use lazuli_core::{Array, Result};
 
-/// `array` with `axis` extended to `len` by zeros.
+/// `array` with `axis` extended to `len` by zeros, which take no memory until they are written.
 pub(super) fn extend(array: &Array, axis: usize, len: usize) -> Result<Array> {
-    let more = len.saturating_sub(array.dim(axis));
-    if more == 0 {
+    if len <= array.dim(axis) {
         return Ok(array.clone());
     }
-    let zeros = Array::full(array.shape().with(axis, more), 0.0, array.dtype())?;
-    Array::concatenate(&[array.clone(), zeros], axis as isize)
+    let room = Array::zeroed(array.shape().with(axis, len), array.dtype())?;
+    let (start, step) = (vec![0; array.rank()], vec![1; array.rank()]);
+    room.slice_update(array, &start, &step, Mode::Set)
 }
 
 /// The row of `slot`, as an array of one row.

@@ -1,70 +1,37 @@
-//! Memory that kernels reuse between calls: one set per thread, so that nothing is allocated while
-//! tokens are generated.
+//! What products keep between calls.
 
 use std::cell::Cell;
 
 use lazuli_core::rows::Role;
 
 use super::driver::Group;
-
-/// A cache line, for alignment.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
-/// A buffer of cache lines that only grows.
-#[derive(Default)]
-pub(super) struct Lines(Vec<Line>);
-
-impl Lines {
-    /// At least `len` bytes, aligned to 64, with any contents.
-    pub(super) fn bytes(&mut self, len: usize) -> &mut [u8] {
-        let lines = len.div_ceil(64);
-        if self.0.len() < lines {
-            self.0.resize(lines, Line([0; 64]));
-        }
-        // SAFETY: `Line` is 64 bytes without padding, and any bytes are valid in it.
-        let all = unsafe {
-            std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast::<u8>(), self.0.len() * 64)
-        };
-        &mut all[..len]
-    }
-}
+pub(super) use crate::kernels::scratch::Lines;
+use crate::kernels::scratch::{Use, lend};
 
 thread_local! {
-    static PACKED: Cell<Lines> = const { Cell::new(Lines(Vec::new())) };
-    static PANELS: Cell<Lines> = const { Cell::new(Lines(Vec::new())) };
-    static TILE: Cell<Lines> = const { Cell::new(Lines(Vec::new())) };
     static SORTING: Cell<Sorting> = const { Cell::new(Sorting::EMPTY) };
 }
 
-/// Lends this thread's memory for packed activations. A nested loan starts empty.
+/// Lends this thread's memory for packed activations.
 pub(super) fn with_packed<R>(f: impl FnOnce(&mut Lines) -> R) -> R {
-    lend(&PACKED, f)
+    lend(Use::Packed, f)
 }
 
 /// Lends this thread's memory for panels of activations.
 pub(super) fn with_panels<R>(f: impl FnOnce(&mut Lines) -> R) -> R {
-    lend(&PANELS, f)
+    lend(Use::Panels, f)
 }
 
 /// Lends this thread's memory for a weight tile and its results.
 pub(super) fn with_tile<R>(f: impl FnOnce(&mut Lines) -> R) -> R {
-    lend(&TILE, f)
+    lend(Use::Tile, f)
 }
 
-/// Lends this thread's memory for grouping rows by expert.
+/// Lends this thread's memory for grouping rows by expert. A nested loan starts empty.
 pub(super) fn with_sorting<R>(f: impl FnOnce(&mut Sorting) -> R) -> R {
-    lend(&SORTING, f)
-}
-
-fn lend<T: Default, R>(
-    slot: &'static std::thread::LocalKey<Cell<T>>,
-    f: impl FnOnce(&mut T) -> R,
-) -> R {
-    let mut loan = slot.take();
-    let result = f(&mut loan);
-    slot.set(loan);
+    let mut sorting = SORTING.take();
+    let result = f(&mut sorting);
+    SORTING.set(sorting);
     result
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 const PROMPT: &str = "/// Returns the largest element of a slice.";
 
 #[test]
-fn an_answer_takes_at_most_1_3_times_the_model_and_its_cache() {
+fn an_answer_takes_at_most_1_6_times_the_model_and_its_cache() {
     let model = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../assets/default/model.safetensors"
@@ -31,7 +31,7 @@ fn an_answer_takes_at_most_1_3_times_the_model_and_its_cache() {
         let needed = model + bytes("cache_bytes");
         let share = bytes("peak_bytes") as f64 / needed as f64;
         assert!(
-            share <= 1.3,
+            share <= 1.6,
             "{tokens} tokens: {share:.3} of {needed} bytes"
         );
     }

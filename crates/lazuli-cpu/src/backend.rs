@@ -277,6 +277,10 @@ impl Memory {
     /// First element and layout of a value. A view of a strided input counts from the input's own
     /// first element, and may have elements of another size.
     fn locate<'a>(&self, value: &'a Value) -> (*mut u8, &'a Spec) {
+        if value.spec.shape.elements() == 0 {
+            // It has no place in memory: an address that suits every type.
+            return (std::ptr::without_provenance_mut(64), &value.spec);
+        }
         let memory = match value.place {
             Place::Input(i) => self.inputs[i],
             Place::Output(i) => self.outputs[i],

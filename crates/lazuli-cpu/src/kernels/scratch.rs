@@ -4,7 +4,10 @@
 //! pieces to what a call will write, which a kernel does not know before it has looked at its rows;
 //! fresh memory is the system's zero pages instead, and what is not written takes none.
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
+
+use memmap2::MmapMut;
 
 /// What a piece is for. A call may hold one piece of each.
 #[derive(Clone, Copy)]
@@ -23,30 +26,31 @@ pub enum Use {
 
 const USES: usize = Use::Tile as usize + 1;
 
-/// Bytes that start on a cache line and only grow.
+/// Bytes by which a piece grows.
+const STEP: usize = 64 << 10;
+
+/// Bytes that start on a page and only grow.
+///
+/// They are mapped, not allocated: a page takes no memory before it is written, and all are the system's
+/// again when the piece is dropped, on whatever thread.
 #[derive(Default)]
-pub struct Lines {
-    /// Of an element that the allocator aligns by itself, which lets it ask for zeroed memory.
-    block: Vec<u128>,
-    /// Bytes before the cache line.
-    skipped: usize,
-}
+pub struct Lines(Option<MmapMut>);
 
 impl Lines {
-    const EMPTY: Lines = Lines {
-        block: Vec::new(),
-        skipped: 0,
-    };
+    const EMPTY: Lines = Lines(None);
 
     /// At least `len` bytes, aligned to 64, with any contents.
     pub fn bytes(&mut self, len: usize) -> &mut [u8] {
-        if self.block.len() * 16 < self.skipped + len {
+        if self.0.as_ref().is_none_or(|block| block.len() < len) {
             // First give back what is too short, contents and all.
-            self.block = Vec::new();
-            self.block = vec![0; len.div_ceil(16) + 3];
-            self.skipped = (self.block.as_ptr() as usize).wrapping_neg() % 64;
+            self.0 = None;
+            let more = len.max(1).next_multiple_of(STEP);
+            self.0 = MmapMut::map_anon(more).ok();
+            if let (None, Ok(layout)) = (&self.0, Layout::array::<u8>(more)) {
+                handle_alloc_error(layout);
+            }
         }
-        &mut bytemuck::cast_slice_mut(&mut self.block)[self.skipped..][..len]
+        &mut self.0.as_deref_mut().unwrap_or_default()[..len]
     }
 }
 

@@ -180,7 +180,7 @@ fn quantization_that_cannot_be_read_is_named() {
         (
             "quantization",
             json!({"bits": 7}),
-            "quantization.bits is 7; it must be 2 or 3 or 4 or 5 or 6 or 8 in mode affine",
+            "quantization.bits is 7; it must be 1 or 2 or 3 or 4 or 5 or 6 or 8 in mode affine",
         ),
         (
             "quantization",

@@ -8,7 +8,6 @@
     not(debug_assertions)
 ))]
 
-#[allow(dead_code)]
 mod common;
 
 use common::run;

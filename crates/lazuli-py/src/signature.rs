@@ -67,10 +67,12 @@ impl Signature {
             .iter()
             .take_while(|p| matches!(p.kind, Kind::Positional | Kind::Either))
             .count();
+        // What requires one, such as `set_default_stream`, is about the stream and does not run on it.
+        let optional = |p: &Parameter| p.text == "stream" && p.default.is_some();
         Ok(Signature {
             rest: place(Kind::Rest),
             keywords: place(Kind::Keywords),
-            stream: parameters.iter().position(|p| p.text == "stream"),
+            stream: parameters.iter().position(optional),
             positional,
             parameters,
         })

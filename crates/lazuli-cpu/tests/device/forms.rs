@@ -24,9 +24,10 @@ fn fake() -> MutexGuard<'static, Fake> {
 }
 
 /// Asserts that what `x` is made of has the same bits compiled, and captured and replayed, if `x` was
-/// built for the fake device and not evaluated yet.
+/// built for the fake device and not evaluated yet. What has no elements is not computed when compiled, so
+/// that operands without meaning are no error there.
 pub(crate) fn check(x: &Array) {
-    let is_new = !x.is_evaluated() && x.check().is_ok();
+    let is_new = !x.is_evaluated() && x.check().is_ok() && x.elements() > 0;
     if is_new && devices().last() == Some(&Device::current()) {
         let fake = fake();
         let graph = Graph::of(std::slice::from_ref(x)).on(fake.device());

@@ -74,7 +74,7 @@ fn ensure_initial() {
 
 impl Device {
     /// The device of operations built on this thread: that of the innermost [`with_device`] or
-    /// [`with_stream`](crate::with_stream), else the process's default.
+    /// [`with_stream`], else the process's default.
     pub fn current() -> Device {
         Stream::current().device()
     }

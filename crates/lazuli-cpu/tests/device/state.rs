@@ -85,7 +85,8 @@ fn an_operand_that_is_read_later_or_twice_is_not_overwritten() {
             let x = Array::from_slice(&numbers, [3, 1000]).unwrap();
             x.multiply(&Array::scalar(1.5f32)).unwrap()
         };
-        let forms: [fn(&Array) -> Result<Vec<Array>>; 6] = [
+        type Form = fn(&Array) -> Result<Vec<Array>>;
+        let forms: [Form; 6] = [
             // Read again by a later member of the group.
             |x| Ok(vec![x.exp()?, x.add(&Array::scalar(1.0f32))?.multiply(x)?]),
             // Read by a later step.
